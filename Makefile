@@ -1,0 +1,43 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint bench clean
+
+PY := .venv/bin/python
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+BPF_OBJECTS := $(BPF_SOURCES:.c=.o)
+BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what the machine lacks: Debian packages, .venv, both commands (nothing when all is there)
+	@.ci/setup
+
+build: setup $(BPF_OBJECTS) ## compile the BPF object
+
+bpf/%.bpf.o: bpf/%.bpf.c $(shell find bpf -name '*.[ch]') | setup
+	clang -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -I bpf -c $< -o $@.tmp
+	llvm-strip -g $@.tmp
+	mv $@.tmp $@
+
+demo: build ## watch a real model's streams in a real Prometheus (KEEP=1: leave it running)
+	@$(PY) -m deploy.demo $(if $(KEEP),--keep)
+
+test: build ## every test; as root on a kernel with BTF, those of the kernel too
+	@$(PY) -m pytest $(ARGS)
+
+lint: setup ## ruff, mypy, import contracts
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: build ## measure what the exporter costs
+	@$(PY) -m tests.bench $(ARGS)
+
+clean: ## remove what was built and installed here
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -f bpf/*.bpf.o bpf/*.tmp
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

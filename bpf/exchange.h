@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* One state machine per exchange, for both roles and both transports: bytes of a direction go in, instants, counts and
+ * bounded texts stay, one record goes out at the end. */
+#ifndef LLMSLO_EXCHANGE_H
+#define LLMSLO_EXCHANGE_H
+
+#define SHIP_BYTES 1048576 /* of a body that user space must see whole: 32 embeddings of 1 536 floats as text */
+#define IOVECS 64          /* iovecs followed in one call; node and Go use up to 16 */
+#define REQUEST_LINE 256   /* bytes in which the path must show before an exchange is opened */
+#define STEPS 65536 /* 4 MiB of stream in one read or write */
+
+enum transport { TRANSPORT_TLS, TRANSPORT_SOCKET };
+
+/* What one step needs, looked up once per program. */
+struct scene {
+	struct exchange *x;
+	struct record *r;
+	struct automaton *a;
+};
+
+static __always_inline u32 bucket(u64 sock) {
+	return (sock >> 6) & (HOT - 1);
+}
+
+static __always_inline void warm_socket(u64 sock, u32 by) {
+	u32 at = bucket(sock);
+	u32 *n = m_lookup(hot_sockets, &at);
+	if (n)
+		__sync_fetch_and_add(n, by);
+}
+
+static __always_inline int is_hot_socket(u64 sock) {
+	u32 at = bucket(sock);
+	u32 *n = m_lookup(hot_sockets, &at);
+	return n && *n;
+}
+
+static __always_inline void warm_task(u32 tgid, u32 by) {
+	u32 at = tgid & (HOT_TASKS - 1);
+	u32 *n = m_lookup(hot_tasks, &at);
+	if (n)
+		__sync_fetch_and_add(n, by);
+}
+
+static __always_inline int is_hot_task(u32 tgid) {
+	u32 at = tgid & (HOT_TASKS - 1);
+	u32 *n = m_lookup(hot_tasks, &at);
+	return n && *n;
+}
+
+/* Tell user space of a process before it is gone; an exec is told by its own hook. */
+static __always_inline void meet(u32 tgid) {
+	if (m_lookup(processes, &tgid))
+		return;
+	u32 one = 1;
+	m_update(processes, &tgid, &one);
+	struct process_record p = {};
+	p.kind = RECORD_PROCESS;
+	p.tgid = tgid;
+	p.at_ns = bpf_ktime_get_ns();
+	if (m_output(events, &p, sizeof(p), 0))
+		count(LOSS_RING, 1);
+}
+
+/* Forget an exchange without a word: the connection did not carry what it seemed to. */
+static __always_inline void forget(struct exchange *x, struct stream_key *key) {
+	struct stream_key k = *key;
+	u64 sock = x->sock;
+	u32 tgid = x->tgid;
+	if (k.owner) {
+		warm_task(tgid, -1);
+		if (sock) {
+			warm_socket(sock, -1);
+			m_delete(sockets, &sock);
+		}
+	} else {
+		warm_socket(k.ptr, -1);
+	}
+	m_delete(records, &k);
+	m_delete(exchanges, &k);
+}
+
+/* The exchange is over: send its record. `closer` counts only where nobody was seen closing before. */
+static __always_inline void finish(struct exchange *x, struct stream_key *key, u64 now, u8 end, u8 closer) {
+	struct record *r = m_lookup(records, key);
+	if (r) {
+		x->end = end;
+		x->last_ns = now;
+		if (!x->closer)
+			x->closer = closer;
+		/* A body without a length is complete when its sender ends the connection. */
+		if ((x->way[RESPONSE].head_flags & A_TO_CLOSE) && x->closer == (x->role == ROLE_CLIENT ? CLOSER_PEER : CLOSER_THIS))
+			x->flags |= X_COMPLETE;
+		r->kind = RECORD_EXCHANGE;
+		r->hot = *x;
+		if (m_output(events, r, offsetof(struct record, cursor), 1)) /* 1: BPF_RB_NO_WAKEUP, the reader polls */
+			count(LOSS_RING, 1);
+	}
+	forget(x, key);
+}
+
+/* AF_INET and AF_INET6 keep the peer at fixed places of struct sock_common, unchanged since Linux 3.x: daddr 0,
+ * dport 12, family 16, v6_daddr 56. A wrong guess would show a wrong address and nothing else. */
+static __always_inline void note_peer(struct record *r, u64 sock) {
+	u16 family = 0, port = 0;
+	bpf_probe_read_kernel(&family, 2, (void *)(sock + 16));
+	bpf_probe_read_kernel(&port, 2, (void *)(sock + 12));
+	if (family == 2)
+		bpf_probe_read_kernel(r->peer, 4, (void *)sock);
+	else if (family == 10)
+		bpf_probe_read_kernel(r->peer, 16, (void *)(sock + 56));
+	r->peer_family = family;
+	r->peer_port = port;
+}
+
+/* A TLS stream's socket, learnt from what its thread did beside the OpenSSL call. */
+static __always_inline void join_socket(struct exchange *x, struct stream_key *key, u64 sock) {
+	if (x->sock || !sock)
+		return;
+	struct stream_key k = *key;
+	x->sock = sock;
+	m_update(sockets, &sock, &k);
+	warm_socket(sock, 1);
+	struct record *r = m_lookup(records, &k);
+	if (r)
+		note_peer(r, sock);
+}
+
+static __always_inline struct exchange *open_exchange(struct stream_key *key, u8 role, u64 now) {
+	u32 none = 0;
+	struct stream_key k = *key;
+	struct zeroes *z = m_lookup(zero, &none);
+	struct automaton *a = m_lookup(automata, &none);
+	if (!z || !a)
+		return 0;
+	if (m_update(exchanges, &k, &z->exchange)) {
+		count(LOSS_EXCHANGES, 1);
+		return 0;
+	}
+	if (m_update(records, &k, &z->record)) {
+		count(LOSS_RECORDS, 1);
+		m_delete(exchanges, &k);
+		return 0;
+	}
+	struct exchange *x = m_lookup(exchanges, &k);
+	struct record *r = m_lookup(records, &k);
+	if (!x || !r)
+		return 0;
+	x->key = k;
+	x->start_ns = now;
+	x->last_ns = now;
+	x->role = role;
+	x->tgid = bpf_get_current_pid_tgid() >> 32;
+	x->way[REQUEST].row = a->start_request;
+	x->way[RESPONSE].row = a->start_response;
+	x->stream_row = a->start_stream;
+	r->cgroup = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	if (k.owner) {
+		warm_task(x->tgid, 1);
+		struct connection *t = m_lookup(connections, &k);
+		if (t) {
+			if (!t->reported)
+				r->handshake_ns = t->shake_ns;
+			t->reported = 1;
+			__builtin_memcpy(r->sni, t->sni, SNI_BYTES);
+		}
+	} else {
+		warm_socket(k.ptr, 1);
+		note_peer(r, k.ptr);
+	}
+	meet(x->tgid);
+	return x;
+}
+
+/* Copy `n` bytes at `src` behind what a prefix buffer holds. */
+#define APPEND_PREFIX(buffer, size, length, n, src)                                                                    \
+	do {                                                                                                           \
+		u64 at_ = length;                                                                                      \
+		if (at_ < size) {                                                                                      \
+			u64 room_ = size - at_;                                                                        \
+			u64 take_ = (n) < room_ ? (n) : room_;                                                         \
+			BOUND(at_, size - 1);                                                                          \
+			BOUND(take_, 2 * size - 1);                                                                    \
+			if (take_ <= size) {                                                                           \
+				if (bpf_probe_read_user(buffer + at_, take_, (void *)(src)))                           \
+					count(LOSS_COPY, 1);                                                           \
+				length += take_;                                                                       \
+			}                                                                                              \
+		}                                                                                                      \
+	} while (0)
+
+/* Copy the last bytes of the run into a circular buffer, in two pieces. */
+#define APPEND_TAIL(buffer, size, length, n, src)                                                                      \
+	do {                                                                                                           \
+		u64 take_ = (n) > size ? size : (n), from_ = (src) + (n) - take_, at_ = length;                        \
+		BOUND(at_, size - 1);                                                                                  \
+		u64 first_ = size - at_;                                                                               \
+		if (first_ > take_)                                                                                    \
+			first_ = take_;                                                                                \
+		u64 rest_ = take_ - first_;                                                                            \
+		BOUND(first_, 2 * size - 1);                                                                           \
+		if (first_ <= size)                                                                                    \
+			bpf_probe_read_user(buffer + at_, first_, (void *)from_);                                      \
+		BOUND(rest_, size - 1);                                                                                \
+		if (rest_)                                                                                             \
+			bpf_probe_read_user(buffer, rest_, (void *)(from_ + first_));                                  \
+		length += take_;                                                                                       \
+	} while (0)
+
+/* The head is complete: what follows it? */
+static __always_inline void begin_body(struct exchange *x, struct record *r, struct message *m, struct automaton *a,
+				       u32 response) {
+	u32 f = m->head_flags;
+	m->head_flags = f & ~A_END;
+	m->left = 0;
+	if (response && (f & A_INTERIM)) {
+		if (f & A_SWITCH) {
+			count(SEEN_WEBSOCKET, 1);
+			x->flags |= X_SWITCHED;
+			m->mode = MODE_BAD;
+			return;
+		}
+		m->row = a->start_response; /* an interim answer: the final head is still to come */
+		m->head_flags = 0;
+		m->value = 0;
+		x->first_byte_ns = 0;
+		r->response_head_len = 0;
+		return;
+	}
+	if (response) {
+		m->body = BODY_SHIP;
+		if (f & A_ENCODED)
+			x->flags |= X_ENCODED;
+		else if (f & A_SSE)
+			m->body = BODY_SSE;
+		else if (f & A_NDJSON)
+			m->body = BODY_NDJSON;
+	}
+	if (f & A_CHUNKED) {
+		m->mode = MODE_SIZE;
+		m->row = a->start_chunk;
+	} else if (response && (f & A_BODYLESS)) {
+		m->mode = MODE_DONE;
+	} else if (f & A_LENGTH) {
+		m->left = m->value;
+		m->mode = m->left ? MODE_BODY : MODE_DONE;
+	} else {
+		m->mode = response ? MODE_BODY : MODE_DONE; /* an answer without a length ends with the connection */
+		m->left = ~0ULL >> 1;
+		m->head_flags |= A_TO_CLOSE;
+	}
+	m->value = 0;
+}
+
+/* Read a piece of a head or of a chunk-size line. */
+static __always_inline int step_head(struct scene *s, struct message *m, u64 src, u64 avail) {
+	struct cursor *c = &s->r->cursor;
+	u8 block[HEAD_BLOCK] = {};
+	u64 take = avail < HEAD_BLOCK ? avail : HEAD_BLOCK;
+	BOUND(take, 2 * HEAD_BLOCK - 1);
+	if (take > HEAD_BLOCK)
+		return 1;
+	if (bpf_probe_read_user(block, take, (void *)src)) {
+		count(LOSS_COPY, 1);
+		m->mode = MODE_BAD;
+		return 1;
+	}
+	u32 is_head = m->mode == MODE_HEAD;
+	if (is_head && c->response && !s->x->first_byte_ns)
+		s->x->first_byte_ns = c->now;
+	u32 used = scan_head(s->a, m, block, is_head ? 10 : 16);
+	if (is_head) {
+		if (c->response)
+			APPEND_PREFIX(s->r->response_head, RESPONSE_HEAD, s->r->response_head_len, used, src);
+		else
+			APPEND_PREFIX(s->r->request_head, REQUEST_HEAD, s->r->request_head_len, used, src);
+	}
+	c->pos += used;
+	u32 f = m->head_flags;
+	if (f & A_BAD) {
+		m->mode = MODE_BAD;
+		return 1;
+	}
+	if (!(f & A_END)) {
+		if (used != take) { /* a zero byte: no head we can follow */
+			m->mode = MODE_BAD;
+			return 1;
+		}
+		return 0;
+	}
+	if (is_head) {
+		begin_body(s->x, s->r, m, s->a, c->response);
+		return 0;
+	}
+	m->head_flags = f & ~A_END;
+	m->left = m->value;
+	m->mode = m->left ? MODE_BODY : MODE_DONE; /* trailers after the last chunk say nothing we need */
+	m->row = s->a->start_next_chunk;
+	m->value = 0;
+	return 0;
+}
+
+/* Send a run of a body that user space must see whole. */
+static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
+	struct cursor *c = &s->r->cursor;
+	struct exchange *x = s->x;
+	u64 take = run < PIECE_BYTES ? run : PIECE_BYTES;
+	if (x->shipped >= SHIP_BYTES) {
+		x->flags |= X_PIECES_LOST;
+		count(LOSS_PIECES, run);
+		return run;
+	}
+	x->shipped += take;
+	if (take <= SMALL_PIECE) {
+		struct small_piece *p = m_reserve(events, sizeof(struct small_piece));
+		if (p) {
+			p->kind = RECORD_PIECE;
+			p->key = x->key;
+			p->start_ns = x->start_ns;
+			p->at_ns = c->now;
+			BOUND(take, 2 * SMALL_PIECE - 1);
+			p->len = take;
+			if (take > SMALL_PIECE || bpf_probe_read_user(p->data, take, (void *)src))
+				p->len = 0;
+			m_submit(events, p, 1);
+			return take;
+		}
+	} else {
+		struct piece *p = m_reserve(events, sizeof(struct piece));
+		if (p) {
+			p->kind = RECORD_PIECE;
+			p->key = x->key;
+			p->start_ns = x->start_ns;
+			p->at_ns = c->now;
+			BOUND(take, 2 * PIECE_BYTES - 1);
+			p->len = take;
+			if (take > PIECE_BYTES || bpf_probe_read_user(p->data, take, (void *)src))
+				p->len = 0;
+			m_submit(events, p, 1);
+			return take;
+		}
+	}
+	count(LOSS_RING, 1);
+	x->flags |= X_PIECES_LOST;
+	return take;
+}
+
+/* Read a block of an event stream. */
+static __always_inline u64 watch(struct scene *s, u64 src, u64 run, u32 ends) {
+	struct cursor *c = &s->r->cursor;
+	struct exchange *x = s->x;
+	u8 block[STREAM_BLOCK] = {};
+	u64 take = run < STREAM_BLOCK ? run : STREAM_BLOCK;
+	BOUND(take, 2 * STREAM_BLOCK - 1);
+	if (take > STREAM_BLOCK || bpf_probe_read_user(block, take, (void *)src)) {
+		count(LOSS_COPY, 1);
+		x->flags |= X_SCAN_LOST;
+		return run;
+	}
+	struct tally t = {};
+	t.finishes = x->finishes;
+	t.row = x->stream_row;
+	t.open = x->open_event;
+	t.content = x->content_events;
+	t.output = x->output_events;
+	t.choices = x->choices;
+	scan_stream(s->a, &t, block, ends);
+	x->finishes = t.finishes;
+	x->stream_row = t.row;
+	x->open_event = t.open;
+	x->content_events = t.content;
+	x->output_events = t.output;
+	x->choices = t.choices;
+	x->flags |= ((t.seen & E_ERROR) ? X_ERROR : 0) | ((t.seen & E_TERMINAL) ? X_TERMINAL : 0);
+	/* After the scan: before it, the verifier would walk the scan once for every way through the copies. */
+	if (c->pos >= c->copied) {
+		APPEND_PREFIX(s->r->response_body, RESPONSE_BODY, s->r->response_body_len, run, src);
+		APPEND_TAIL(s->r->response_tail, RESPONSE_TAIL, s->r->response_tail_len, run, src);
+		c->copied = c->pos + run;
+	}
+	return take;
+}
+
+#ifdef LLMSLO_BCC
+M_HASH(work, u64, struct stream_key, CALLS);
+M_JUMPS(more_probe);
+M_JUMPS(more_raw);
+#endif
+
+/* One step through the bytes of a call: the next iovec, a piece of a head, or a run of a body. Returns 1 at the end. */
+static __always_inline int step(struct scene *s) {
+	struct cursor *c = &s->r->cursor;
+	struct exchange *x = s->x;
+	if (c->pos >= c->len) {
+		struct {
+			u64 base, len;
+		} v = {};
+		if (!c->iovs || !c->budget || bpf_probe_read_user(&v, sizeof(v), (void *)c->iov))
+			return 1;
+		c->iov += sizeof(v);
+		c->iovs--;
+		c->base = v.base;
+		c->len = v.len < c->budget ? v.len : c->budget;
+		c->budget -= c->len;
+		c->pos = 0;
+		c->copied = 0;
+		return 0;
+	}
+	struct message *m = &x->way[c->response & 1];
+	u64 src = c->base + c->pos, avail = c->len - c->pos;
+	if (m->mode <= MODE_SIZE)
+		return step_head(s, m, src, avail);
+	if (m->mode != MODE_BODY)
+		return 1;
+	u64 run = avail < m->left ? avail : m->left, took = run;
+	if (!c->response) {
+		APPEND_PREFIX(s->r->request_body, REQUEST_BODY, s->r->request_body_len, run, src);
+		APPEND_TAIL(s->r->request_tail, REQUEST_TAIL, s->r->request_tail_len, run, src);
+	} else if (m->body == BODY_SHIP) {
+		took = ship(s, src, run);
+	} else {
+		took = watch(s, src, run, m->body == BODY_SSE ? E_EVENT : E_LINE);
+	}
+	c->pos += took;
+	m->left -= took;
+	if (!m->left)
+		m->mode = (m->head_flags & A_CHUNKED) ? MODE_SIZE : MODE_DONE;
+	return 0;
+}
+
+#ifndef LLMSLO_BCC
+static long step_once(u32 i, void *scene) {
+	(void)i;
+	return step(scene);
+}
+#endif
+
+/* The bytes of the call are read: set the instants they brought, end the exchange where they ended it. */
+static __always_inline void settle(struct exchange *x, struct cursor *c) {
+	struct stream_key key = x->key;
+	u64 now = c->now;
+	if (x->content_events != c->content) {
+		if (!x->first_token_ns)
+			x->first_token_ns = now;
+		else if (now - x->last_token_ns > x->max_gap_ns)
+			x->max_gap_ns = now - x->last_token_ns;
+		x->last_token_ns = now;
+	}
+	if (x->output_events != c->output && !x->first_output_ns)
+		x->first_output_ns = now;
+	x->last_ns = now;
+	u8 asked = x->way[REQUEST].mode, answered = x->way[RESPONSE].mode, end = 0;
+	if (answered == MODE_DONE) {
+		x->flags |= X_COMPLETE;
+		end = END_BODY;
+	}
+	if (x->flags & X_TERMINAL) /* some clients read no further */
+		end = END_TERMINAL;
+	if (asked == MODE_BAD || answered == MODE_BAD) { /* not an LLM exchange after all, or one we cannot follow */
+		if (answered == MODE_BAD && !(x->flags & X_SWITCHED))
+			count(LOSS_HTTP, 1);
+		forget(x, &key);
+	} else if (end) {
+		finish(x, &key, now, end, CLOSER_NONE);
+	}
+}
+
+/* Follow the bytes of a call to their end; in BCC's build in several programs. */
+static __always_inline void follow(void *ctx, struct scene *s, u32 transport) {
+#ifdef LLMSLO_BCC
+	int done = 0;
+	while (CAN_LOOP) {
+		done = step(s);
+		if (done)
+			break;
+	}
+	if (!done) {
+		u64 id = bpf_get_current_pid_tgid();
+		struct stream_key key = s->x->key;
+		m_update(work, &id, &key);
+		if (transport == TRANSPORT_TLS) { /* a program jumps to its own kind only */
+			m_tail_call(more_probe, ctx, 0);
+		} else {
+			m_tail_call(more_raw, ctx, 0);
+		}
+		m_delete(work, &id); /* the 34th program in a row is refused */
+	}
+#else
+	(void)ctx;
+	(void)transport;
+	int done = bpf_loop(STEPS, step_once, s, 0) < STEPS;
+#endif
+	if (!done) {
+		count(LOSS_SCAN, 1);
+		s->x->flags |= X_SCAN_LOST;
+	}
+	settle(s->x, &s->r->cursor);
+}
+
+#define POST 0x2054534f50ULL /* "POST ", little endian */
+#define DATA 0x3a61746164ULL /* "data:" */
+#define FIVE 0xffffffffffULL
+#define PREFACE 0x54482a2049525020ULL /* "PRI * HT": HTTP/2 begins */
+
+/* Could the request line that begins here name an LLM endpoint? Undecided is yes. */
+static __always_inline int may_be_llm(struct automaton *a, u64 src, u64 len) {
+	struct message m = {};
+	m.row = a->start_request;
+#pragma clang loop unroll(disable)
+	for (u32 at = 0; at < REQUEST_LINE; at += HEAD_BLOCK) {
+		u8 block[HEAD_BLOCK] = {};
+		if (at >= len)
+			return 1;
+		u64 take = len - at < HEAD_BLOCK ? len - at : HEAD_BLOCK;
+		BOUND(take, 2 * HEAD_BLOCK - 1);
+		if (take > HEAD_BLOCK || bpf_probe_read_user(block, take, (void *)(src + at)))
+			return 0;
+		scan_head(a, &m, block, 10);
+		if (m.head_flags & A_BAD)
+			return 0;
+		if (m.head_flags & A_LLM)
+			return 1;
+	}
+	return 1;
+}
+
+/* Bytes of an LLM stream on a connection whose request was not seen: the exchange began before we did. Remembered,
+ * so that it counts once. */
+static __always_inline void check_mid_stream(struct automaton *a, struct stream_key *key, struct cursor *c, u64 word,
+					     u8 role) {
+	u64 line = 0;
+#pragma unroll
+	for (int i = 1; i < 6; i++) /* a chunk size of 1 to 5 digits, CR LF, then a field */
+		line |= ((word >> (8 * i)) & 0xffffff) == 0x640a0d;
+	if ((word & FIVE) != DATA && !line)
+		return;
+	struct tally t = {};
+	t.row = a->start_stream;
+#pragma clang loop unroll(disable)
+	for (u32 at = 0; at < REQUEST_LINE; at += STREAM_BLOCK) {
+		u8 block[STREAM_BLOCK] = {};
+		if (at >= c->len)
+			break;
+		u64 take = c->len - at < STREAM_BLOCK ? c->len - at : STREAM_BLOCK;
+		BOUND(take, 2 * STREAM_BLOCK - 1);
+		if (take > STREAM_BLOCK || bpf_probe_read_user(block, take, (void *)(c->base + at)))
+			return;
+		scan_stream(a, &t, block, E_EVENT);
+	}
+	if (!(t.seen & (E_OUTPUT | E_REASONING | E_FINISH)))
+		return;
+	struct exchange *x = open_exchange(key, role, c->now);
+	if (!x)
+		return;
+	x->flags |= X_MID;
+	struct stream_key k = *key;
+	m_delete(records, &k);
+	count(SEEN_MID_STREAM, 1);
+}
+
+/* No exchange is open on the connection: does one begin here? */
+static __always_inline struct exchange *begin(struct stream_key *key, struct exchange *mid, struct cursor *c,
+					      u32 outgoing) {
+	u32 none = 0;
+	u64 word = 0, mask = ~0ULL, first = c->len < 8 ? c->len : 8;
+	u8 role = outgoing ? ROLE_CLIENT : ROLE_SERVER;
+	struct automaton *a = m_lookup(automata, &none);
+	BOUND(first, 15);
+	if (!a || !first || first > 8 || bpf_probe_read_user(&word, first, (void *)c->base))
+		return 0;
+	if (first < 5)
+		mask = (1ULL << (8 * first)) - 1;
+	if (((word ^ POST) & mask & FIVE) == 0) {
+		if (mid)
+			forget(mid, key);
+		if (!may_be_llm(a, c->base, c->len))
+			return 0;
+		return open_exchange(key, role, c->now);
+	}
+	if (mid)
+		return 0;
+	if (word == PREFACE)
+		count(SEEN_H2, 1);
+	else
+		check_mid_stream(a, key, c, word, role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT);
+	return 0;
+}
+
+/* The bytes of one successful call on a connection: `n` of them, the first iovec in the cursor. */
+static __always_inline void deliver(void *ctx, struct stream_key *of, struct cursor *c, u64 n, u32 outgoing,
+				    u32 transport) {
+	u32 none = 0;
+	struct stream_key key = *of;
+	struct scene s = {};
+	s.x = m_lookup(exchanges, &key);
+	if (s.x && !(s.x->flags & X_MID)) {
+		u32 asking = (s.x->role == ROLE_CLIENT) == outgoing;
+		if (asking && s.x->way[REQUEST].mode == MODE_DONE) {
+			if (!s.x->first_byte_ns) { /* pipelined: the answers could not be told apart */
+				count(LOSS_HTTP, 1);
+				return;
+			}
+			finish(s.x, &key, c->now, END_NEXT, CLOSER_NONE);
+			s.x = 0;
+		}
+	}
+	if (!s.x || (s.x->flags & X_MID)) {
+		s.x = begin(&key, s.x, c, outgoing);
+		if (!s.x)
+			return;
+	}
+	s.r = m_lookup(records, &key);
+	s.a = m_lookup(automata, &none);
+	if (!s.r || !s.a)
+		return;
+	if (outgoing) {
+		s.x->writes++;
+		s.x->bytes_out += n;
+	} else {
+		s.x->reads++;
+		s.x->bytes_in += n;
+	}
+	c->response = (s.x->role == ROLE_CLIENT) != outgoing;
+	c->content = s.x->content_events;
+	c->output = s.x->output_events;
+	s.r->cursor = *c;
+	follow(ctx, &s, transport);
+}
+
+#ifdef LLMSLO_BCC
+/* Go on where the program before this one stopped. */
+static __always_inline int resume(void *ctx, u32 transport) {
+	u32 none = 0;
+	u64 id = bpf_get_current_pid_tgid();
+	struct scene s = {};
+	struct stream_key *of = m_lookup(work, &id);
+	if (!of)
+		return 0;
+	struct stream_key key = *of;
+	m_delete(work, &id);
+	s.x = m_lookup(exchanges, &key);
+	s.r = m_lookup(records, &key);
+	s.a = m_lookup(automata, &none);
+	if (s.x && s.r && s.a)
+		follow(ctx, &s, transport);
+	return 0;
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Every map, with the reason for its size. */
+#ifndef LLMSLO_MAPS_H
+#define LLMSLO_MAPS_H
+
+#define EXCHANGES 8192  /* open exchanges of the node; ~0.3 KB each when open, nothing when not */
+#define CALLS 8192      /* threads inside an OpenSSL call at once */
+#define THREADS 8192    /* threads that lately used a socket between two OpenSSL calls */
+#define CONNECTIONS 8192 /* TLS connections whose SNI and handshake are remembered */
+#define PROCESSES 8192
+#define RING_BYTES 8388608 /* 8 MiB: some 700 exchange records (11 KB) between two reads of the ring */
+#define HOT 65536 /* counting filter over socket addresses */
+#define HOT_TASKS 4096
+
+struct call {
+	u64 ssl;
+	u64 buf;
+	u64 length_at; /* where the callee stores the length; 0: it returns it */
+	u64 enter_ns;
+	u64 sock; /* the socket this call moved bytes on, if it did itself */
+};
+
+struct thread {
+	u64 received;              /* the socket this thread received from last */
+	u64 failed_ssl;            /* the SSL whose read or write failed last */
+	struct stream_key written; /* a TLS stream written by this thread whose socket is not known yet */
+};
+
+struct connection {
+	u64 shake_start_ns;
+	u64 shake_ns; /* 0: not done */
+	u8 reported;
+	u8 pad[7];
+	char sni[SNI_BYTES];
+};
+
+struct zeroes { /* initial values larger than the 512-byte stack */
+	struct exchange exchange;
+	struct record record;
+	struct connection connection;
+};
+
+M_HASH_LAZY(exchanges, struct stream_key, struct exchange, EXCHANGES);
+M_HASH_LAZY(records, struct stream_key, struct record, EXCHANGES);
+M_HASH(calls, u64, struct call, CALLS);
+M_LRU(threads, u64, struct thread, THREADS);
+M_HASH(shakes, u64, u64, CALLS);
+M_LRU(connections, struct stream_key, struct connection, CONNECTIONS);
+M_HASH_LAZY(sockets, u64, struct stream_key, EXCHANGES); /* socket of a TLS stream */
+M_LRU(processes, u32, u32, PROCESSES);
+M_ARRAY(zero, struct zeroes, 1);
+M_ARRAY(automata, struct automaton, 1);
+M_ARRAY(counters, u64, 16); /* enum loss */
+M_ARRAY(hot_sockets, u32, HOT);      /* tracked sockets per bucket: 0 ends the work for all others */
+M_ARRAY(hot_calls, u32, HOT_TASKS);  /* threads of the bucket inside an OpenSSL call */
+M_ARRAY(hot_tasks, u32, HOT_TASKS);  /* open TLS exchanges of the processes in the bucket */
+M_RING(events, RING_BYTES);
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Sockets: plaintext HTTP of any process, and who closed, for TLS as well. The two length tracepoints run after the
+ * copy, in the caller's context, with the exact result, and cost a read of a file or pipe nothing. State is keyed by the
+ * socket's address and dropped when the socket changes state, so no descriptor is followed and none can be stale. */
+#ifndef LLMSLO_SOCKET_H
+#define LLMSLO_SOCKET_H
+
+#define ECONNRESET 104
+#define EPIPE 32
+#define EAGAIN 11
+#define EINTR 4
+#define ETIMEDOUT 110
+#define EHOSTUNREACH 113
+#define ENETUNREACH 101
+#define MSG_PEEK 2
+#define AF_INET 2
+#define AF_INET6 10
+#define USER_CS32 0x23 /* a 32-bit process numbers its system calls differently */
+
+/* x86-64 system calls that move bytes between a socket and a user buffer. */
+#define NR_READ 0
+#define NR_WRITE 1
+#define NR_READV 19
+#define NR_WRITEV 20
+#define NR_SENDTO 44
+#define NR_RECVFROM 45
+#define NR_SENDMSG 46
+#define NR_RECVMSG 47
+#define NR_SHUTDOWN 48
+#define SHUT_WR 1
+
+#define TCP_ESTABLISHED 1
+#define TCP_FIN_WAIT1 4
+#define TCP_CLOSE 7
+#define TCP_LAST_ACK 9
+
+/* The system call the current task is in. Single fields: the whole of pt_regs would take a third of the stack. */
+struct syscall {
+	u64 number, second, third;
+};
+
+static __always_inline int current_syscall(struct syscall *call) {
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+	u64 segment = 0;
+	return bpf_probe_read_kernel(&segment, 8, &regs->cs) || segment == USER_CS32 ||
+	       bpf_probe_read_kernel(&call->number, 8, &regs->orig_ax) ||
+	       bpf_probe_read_kernel(&call->second, 8, &regs->si) || bpf_probe_read_kernel(&call->third, 8, &regs->dx);
+}
+
+/* Put the buffer of the current system call into the cursor: its first iovec, and where the next ones are. */
+static __always_inline int find_buffer(struct cursor *c, u64 n) {
+	struct syscall call = {};
+	if (current_syscall(&call))
+		return 0;
+	u64 iov = call.second, iovs = call.third;
+	switch (call.number) {
+	case NR_READ:
+	case NR_WRITE:
+	case NR_SENDTO:
+	case NR_RECVFROM:
+		c->base = iov;
+		c->len = n;
+		return 1;
+	case NR_SENDMSG:
+	case NR_RECVMSG: /* struct msghdr: msg_iov at 16, msg_iovlen at 24 */
+		if (bpf_probe_read_user(&iov, 8, (void *)(call.second + 16)) ||
+		    bpf_probe_read_user(&iovs, 8, (void *)(call.second + 24)))
+			return 0;
+		break;
+	case NR_READV:
+	case NR_WRITEV:
+		break;
+	default:
+		return 0;
+	}
+	/* Skip empty iovecs at the front, so that the request line is looked for where it is. */
+	c->iov = iov;
+	c->iovs = iovs < IOVECS ? iovs : IOVECS;
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		struct {
+			u64 base, len;
+		} v = {};
+		if (c->len || !c->iovs)
+			break;
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)c->iov))
+			return 0;
+		c->iov += sizeof(v);
+		c->iovs--;
+		c->base = v.base;
+		c->len = v.len < n ? v.len : n;
+	}
+	c->budget = n - c->len;
+	return c->len > 0;
+}
+
+static __always_inline u8 closer_of(s64 result) {
+	if (result == 0 || result == -ECONNRESET || result == -EPIPE)
+		return CLOSER_PEER;
+	if (result == -ETIMEDOUT || result == -EHOSTUNREACH || result == -ENETUNREACH)
+		return CLOSER_NETWORK;
+	return CLOSER_NONE;
+}
+
+/* The exchange on a socket, whichever way it is keyed. */
+static __always_inline struct exchange *exchange_on(u64 sock, struct stream_key *key) {
+	struct stream_key *of = m_lookup(sockets, &sock);
+	if (of) {
+		*key = *of;
+	} else {
+		key->ptr = sock;
+		key->owner = 0;
+	}
+	struct stream_key k = *key;
+	return m_lookup(exchanges, &k);
+}
+
+static __always_inline void note_closer(u64 sock, u8 closer) {
+	if (!closer || !is_hot_socket(sock))
+		return;
+	struct stream_key key = {};
+	struct exchange *x = exchange_on(sock, &key);
+	if (x && !x->closer)
+		x->closer = closer;
+}
+
+/* Join TLS streams and sockets by what one thread does: inside an OpenSSL call, or right before or after it. */
+static __always_inline void watch_thread(u64 sock, u32 outgoing) {
+	u64 id = bpf_get_current_pid_tgid();
+	u32 at = (u32)id & (HOT_TASKS - 1);
+	u32 *busy = m_lookup(hot_calls, &at);
+	if (busy && *busy) {
+		struct call *k = m_lookup(calls, &id);
+		if (k)
+			k->sock = sock;
+	}
+	if (!is_hot_task(id >> 32))
+		return;
+	struct thread *t = m_lookup(threads, &id);
+	if (!t) {
+		struct thread fresh = {};
+		if (!outgoing)
+			fresh.received = sock;
+		m_update(threads, &id, &fresh);
+		return;
+	}
+	if (!outgoing) {
+		t->received = sock;
+	} else if (t->written.ptr) {
+		struct stream_key key = t->written;
+		t->written.ptr = 0;
+		struct exchange *x = m_lookup(exchanges, &key);
+		if (x)
+			join_socket(x, &key, sock);
+	}
+}
+
+static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) {
+	if (result == -EAGAIN)
+		return 0;
+	if (result <= 0) {
+		if (!(outgoing && result == 0))
+			note_closer(sock, closer_of(result));
+		return 0;
+	}
+	watch_thread(sock, outgoing);
+	struct cursor c = {};
+	struct stream_key key = {};
+	key.ptr = sock;
+	if (!find_buffer(&c, result)) {
+		if (is_hot_socket(sock)) {
+			if (m_lookup(exchanges, &key))
+				count(LOSS_UNREADABLE, 1);
+		}
+		return 0;
+	}
+	if (!is_hot_socket(sock)) { /* nothing open here: only a request can begin */
+		u8 first = 0;
+		u16 family = 0;
+		if (bpf_probe_read_user(&first, 1, (void *)c.base))
+			return 0;
+		if (first != 'P' && first != 'd' && !(first >= '0' && first <= '9') && !(first >= 'a' && first <= 'f'))
+			return 0;
+		bpf_probe_read_kernel(&family, 2, (void *)(sock + 16));
+		if (family != AF_INET && family != AF_INET6)
+			return 0;
+	}
+	c.now = bpf_ktime_get_ns();
+	deliver(ctx, &key, &c, result, outgoing, TRANSPORT_SOCKET);
+	return 0;
+}
+
+#ifdef LLMSLO_BCC
+RAW(sock_send_length, socket_more) {
+	return resume(ctx, TRANSPORT_SOCKET);
+}
+#endif
+
+RAW(sock_send_length, socket_sent) {
+	return moved(ctx, ctx->args[0], (s32)ctx->args[1], 1);
+}
+
+RAW(sock_recv_length, socket_received) {
+	if (ctx->args[2] & MSG_PEEK)
+		return 0;
+	return moved(ctx, ctx->args[0], (s32)ctx->args[1], 0);
+}
+
+/* A reset arrived: in the trace before the state changes. */
+RAW(tcp_receive_reset, socket_reset) {
+	note_closer(ctx->args[0], CLOSER_PEER);
+	return 0;
+}
+
+/* The kernel gave up on the peer (ETIMEDOUT and its kin). After a reset it is raised too: that one came first. */
+RAW(inet_sk_error_report, socket_failed) {
+	note_closer(ctx->args[0], CLOSER_NETWORK);
+	return 0;
+}
+
+/* The socket closes. FIN_WAIT1 also follows shutdown(SHUT_WR), after which the answer may still come. */
+RAW(inet_sock_set_state, socket_state) {
+	u64 sock = ctx->args[0];
+	u32 state = ctx->args[2];
+	if (state != TCP_CLOSE && state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK)
+		return 0;
+	if (!is_hot_socket(sock))
+		return 0;
+	if (state == TCP_FIN_WAIT1) {
+		struct syscall call = {};
+		if (!current_syscall(&call) && call.number == NR_SHUTDOWN && call.second == SHUT_WR)
+			return 0;
+	}
+	struct stream_key key = {};
+	struct exchange *x = exchange_on(sock, &key);
+	if (x)
+		finish(x, &key, bpf_ktime_get_ns(), END_CLOSED, CLOSER_THIS);
+	return 0;
+}
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* OpenSSL. A stream is keyed by (process, SSL *): asyncio moves the bytes of an SSL outside of its calls, so no socket
+ * is known there. Data counts at a call's return and with its exact length: OpenSSL asks callers to repeat a write it
+ * could not finish. The time of a write is that of its entry. */
+#ifndef LLMSLO_TLS_H
+#define LLMSLO_TLS_H
+
+#define ARG1(c) ((c)->di)
+#define ARG2(c) ((c)->si)
+#define ARG3(c) ((c)->dx)
+#define ARG4(c) ((c)->cx)
+#define ARG5(c) ((c)->r8)
+#define RESULT(c) ((s32)(c)->ax) /* an int: the upper half of the register is not defined */
+#define SSL_CTRL_SET_TLSEXT_HOSTNAME 55
+#define SSL_ERROR_ZERO_RETURN 6
+
+static __always_inline int enter_call(struct pt_regs *ctx, u64 length_at) {
+	u64 id = bpf_get_current_pid_tgid();
+	struct call k = {};
+	k.ssl = ARG1(ctx);
+	k.buf = ARG2(ctx);
+	k.length_at = length_at;
+	k.enter_ns = bpf_ktime_get_ns();
+	if (m_update(calls, &id, &k)) {
+		count(LOSS_CALLS, 1);
+		return 0;
+	}
+	u32 at = (u32)id & (HOT_TASKS - 1);
+	u32 *n = m_lookup(hot_calls, &at);
+	if (n)
+		__sync_fetch_and_add(n, 1);
+	return 0;
+}
+
+/* Take the call that returns; its length, or 0 where it moved nothing. */
+static __always_inline u64 leave_call(struct pt_regs *ctx, struct call *k) {
+	u64 id = bpf_get_current_pid_tgid(), n = 0;
+	struct call *open = m_lookup(calls, &id);
+	s32 rc = RESULT(ctx);
+	if (!open)
+		return 0;
+	*k = *open;
+	m_delete(calls, &id);
+	u32 at = (u32)id & (HOT_TASKS - 1);
+	u32 *hot = m_lookup(hot_calls, &at);
+	if (hot && *hot)
+		__sync_fetch_and_add(hot, -1);
+	if (rc <= 0) {
+		if (is_hot_task(id >> 32)) {
+			struct thread *t = m_lookup(threads, &id);
+			if (t)
+				t->failed_ssl = k->ssl;
+		}
+		return 0;
+	}
+	if (!k->length_at)
+		return rc;
+	if (bpf_probe_read_user(&n, 8, (void *)k->length_at))
+		count(LOSS_COPY, 1);
+	return n;
+}
+
+/* Learn the socket of a TLS stream: the one this call used itself, or (reads) the one its thread received from last,
+ * or (writes) the one the thread will send on next. */
+static __always_inline void learn_socket(struct stream_key *key, u64 sock, u32 outgoing) {
+	struct exchange *x = m_lookup(exchanges, key);
+	if (!x || x->sock)
+		return;
+	u64 id = bpf_get_current_pid_tgid();
+	if (sock) {
+		join_socket(x, key, sock);
+		return;
+	}
+	struct thread *t = m_lookup(threads, &id);
+	if (!t) {
+		struct thread fresh = {};
+		if (outgoing)
+			fresh.written = *key;
+		m_update(threads, &id, &fresh);
+	} else if (outgoing) {
+		t->written = *key;
+	} else {
+		join_socket(x, key, t->received);
+	}
+}
+
+static __always_inline int leave_data(struct pt_regs *ctx, u32 outgoing) {
+	struct call k = {};
+	struct cursor c = {};
+	struct stream_key key = {};
+	u64 n = leave_call(ctx, &k);
+	if (!n)
+		return 0;
+	key.ptr = k.ssl;
+	key.owner = bpf_get_current_pid_tgid() >> 32;
+	c.base = k.buf;
+	c.len = n;
+	c.now = outgoing ? k.enter_ns : bpf_ktime_get_ns();
+	if (is_hot_task(key.owner)) /* before the bytes: they may end the exchange */
+		learn_socket(&key, k.sock, outgoing);
+	deliver(ctx, &key, &c, n, outgoing, TRANSPORT_TLS);
+	if (outgoing && is_hot_task(key.owner))
+		learn_socket(&key, k.sock, outgoing);
+	return 0;
+}
+
+#ifdef LLMSLO_BCC
+PROBE(tls_more) {
+	return resume(ctx, TRANSPORT_TLS);
+}
+#endif
+
+PROBE(tls_plain_enter) {
+	return enter_call(ctx, 0);
+}
+
+PROBE(tls_length4_enter) {
+	return enter_call(ctx, ARG4(ctx));
+}
+
+PROBE(tls_length5_enter) {
+	return enter_call(ctx, ARG5(ctx));
+}
+
+RETURN(tls_read_return) {
+	return leave_data(ctx, 0);
+}
+
+RETURN(tls_write_return) {
+	return leave_data(ctx, 1);
+}
+
+/* The connection ends at this side, unless the peer was seen ending it before. */
+static __always_inline int close_stream(u64 ssl) {
+	struct stream_key key = {};
+	key.ptr = ssl;
+	key.owner = bpf_get_current_pid_tgid() >> 32;
+	struct exchange *x = m_lookup(exchanges, &key);
+	if (x)
+		finish(x, &key, bpf_ktime_get_ns(), END_CLOSED, CLOSER_THIS);
+	return 0;
+}
+
+PROBE(tls_shutdown_enter) {
+	return close_stream(ARG1(ctx));
+}
+
+PROBE(tls_free_enter) {
+	struct stream_key key = {};
+	key.ptr = ARG1(ctx);
+	key.owner = bpf_get_current_pid_tgid() >> 32;
+	struct connection *t = m_lookup(connections, &key);
+	if (t) {
+		if (t->shake_start_ns && !t->shake_ns && t->sni[0]) {
+			struct tls_failed f = {};
+			f.kind = RECORD_TLS_FAILED;
+			f.tgid = key.owner;
+			__builtin_memcpy(f.sni, t->sni, SNI_BYTES);
+			if (m_output(events, &f, sizeof(f), 1))
+				count(LOSS_RING, 1);
+		}
+		m_delete(connections, &key);
+	}
+	return close_stream(ARG1(ctx));
+}
+
+/* SSL_read said "no more": was it the peer's close_notify? Only SSL_get_error tells it from "not yet". */
+RETURN(tls_get_error_return) {
+	u64 id = bpf_get_current_pid_tgid();
+	if (RESULT(ctx) != SSL_ERROR_ZERO_RETURN || !is_hot_task(id >> 32))
+		return 0;
+	struct thread *t = m_lookup(threads, &id);
+	if (!t || !t->failed_ssl)
+		return 0;
+	struct stream_key key = {};
+	key.ptr = t->failed_ssl;
+	key.owner = id >> 32;
+	struct exchange *x = m_lookup(exchanges, &key);
+	if (x && !x->closer)
+		x->closer = CLOSER_PEER;
+	return 0;
+}
+
+static __always_inline struct connection *connection_of(struct stream_key *key) {
+	u32 none = 0;
+	struct stream_key k = *key;
+	struct connection *t = m_lookup(connections, &k);
+	if (t)
+		return t;
+	struct zeroes *z = m_lookup(zero, &none);
+	if (!z)
+		return 0;
+	m_update(connections, &k, &z->connection);
+	return m_lookup(connections, &k);
+}
+
+PROBE(tls_handshake_enter) {
+	u64 id = bpf_get_current_pid_tgid(), ssl = ARG1(ctx);
+	struct stream_key key = {};
+	key.ptr = ssl;
+	key.owner = id >> 32;
+	struct connection *t = connection_of(&key);
+	if (!t || t->shake_ns)
+		return 0;
+	if (!t->shake_start_ns)
+		t->shake_start_ns = bpf_ktime_get_ns();
+	m_update(shakes, &id, &ssl);
+	return 0;
+}
+
+RETURN(tls_handshake_return) {
+	u64 id = bpf_get_current_pid_tgid();
+	u64 *ssl = m_lookup(shakes, &id);
+	if (!ssl)
+		return 0;
+	struct stream_key key = {};
+	key.ptr = *ssl;
+	key.owner = id >> 32;
+	m_delete(shakes, &id);
+	if (RESULT(ctx) != 1)
+		return 0;
+	struct connection *t = m_lookup(connections, &key);
+	if (t && !t->shake_ns)
+		t->shake_ns = bpf_ktime_get_ns() - t->shake_start_ns;
+	return 0;
+}
+
+PROBE(tls_ctrl_enter) {
+	if ((u32)ARG2(ctx) != SSL_CTRL_SET_TLSEXT_HOSTNAME || !ARG4(ctx))
+		return 0;
+	struct stream_key key = {};
+	key.ptr = ARG1(ctx);
+	key.owner = bpf_get_current_pid_tgid() >> 32;
+	struct connection *t = connection_of(&key);
+	if (t)
+		bpf_probe_read_user_str(t->sni, SNI_BYTES, (void *)ARG4(ctx));
+	return 0;
+}
+#endif

@@ -1,0 +1,1 @@
+"""Unmodified clients that also say what they saw: one JSON line an exchange."""

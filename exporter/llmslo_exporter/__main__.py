@@ -1,0 +1,16 @@
+"""`python -m llmslo_exporter` and the command llmslo-exporter."""
+
+from __future__ import annotations
+
+import sys
+
+from llmslo_exporter import cli, daemon
+
+
+def main() -> None:
+    """Run the command and exit."""
+    sys.exit(cli.main(sys.argv[1:], daemon.run))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Puts together what the kernel sends of one exchange: its pieces, then its record."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from llmslo_exporter.events import Identity, Shipped
+from llmslo_exporter.summary import Piece
+
+# Bodies waiting for their record, all together: 64 of the largest the kernel ships.
+MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Pieces by exchange. When all of them are too many, those of the exchange that began first go; `dropped` counts."""
+
+    max_bytes: int = MAX_BYTES
+    dropped: int = 0
+    _pieces: OrderedDict[Identity, list[Piece]] = field(default_factory=OrderedDict)
+    _bytes: int = 0
+
+    def add(self, shipped: Shipped) -> None:
+        """Keep one piece."""
+        self._pieces.setdefault(shipped.identity, []).append(shipped.piece)
+        self._bytes += len(shipped.piece.data)
+        while self._bytes > self.max_bytes and self._pieces:
+            _, lost = self._pieces.popitem(last=False)
+            self._bytes -= sum(len(piece.data) for piece in lost)
+            self.dropped += 1
+
+    def take(self, identity: Identity) -> tuple[Piece, ...]:
+        """Return the pieces of an exchange and forget them."""
+        pieces = self._pieces.pop(identity, [])
+        self._bytes -= sum(len(piece.data) for piece in pieces)
+        return tuple(pieces)
+
+    def keep_only(self, open_: set[Identity]) -> None:
+        """Forget pieces of exchanges that are neither open nor ended with a record: the kernel let them go."""
+        for identity in [identity for identity in self._pieces if identity not in open_]:
+            self.take(identity)

@@ -1,0 +1,171 @@
+"""Compile the same C on the node with BCC: for nodes where the prebuilt object does not load. No kernel headers.
+
+BCC rewrites map accesses itself and refuses those that come out of a macro, so the m_*() calls of the source become
+BCC's method syntax here, and bcc.h takes the place of portable.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Iterator
+from ctypes import CFUNCTYPE, c_int, c_void_p
+from typing import Any
+
+from llmslo_exporter.errors import KernelError, SetupError
+from llmslo_exporter.loaders.loader import Sample
+from llmslo_exporter.loaders.sources import HEADERS, SOURCE, bpf_file
+
+_PAGE_BYTES = 4096
+_INCLUDE = re.compile(r'^#include "(\w+\.h)"$', re.M)
+_RING_BYTES = re.compile(r"^#define RING_BYTES (\d+)", re.M)
+_PROGRAM = re.compile(r"^(PROBE|RETURN|RAW)\((?:\w+, )?(\w+)\)", re.M)
+_TABLE = re.compile(r"^M_(?:HASH|HASH_LAZY|LRU|ARRAY|RING|JUMPS)\((\w+)", re.M)
+_REWRITES = (
+    (re.compile(r"\bm_(lookup|update|delete)\((\w+), ?"), r"\2.\1("),
+    (re.compile(r"\bm_tail_call\((\w+), ?"), r"\1.call("),
+    (re.compile(r"\bm_output\((\w+), ?"), r"\1.ringbuf_output("),
+    (re.compile(r"\bm_reserve\((\w+), ?"), r"\1.ringbuf_reserve("),
+    (re.compile(r"\bm_submit\((\w+), ?"), r"\1.ringbuf_submit("),
+)
+_SAMPLE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
+_JUMPS = {"more_probe": "tls_more", "more_raw": "socket_more"}
+
+
+def translate() -> str:
+    """Return the source in BCC's dialect, all includes in place."""
+    text = bpf_file(SOURCE).read_text()
+    while match := _INCLUDE.search(text):
+        name = "bcc.h" if match[1] == "portable.h" else match[1]
+        text = text[: match.start()] + bpf_file(name).read_text() + text[match.end() :]
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
+    ring = _RING_BYTES.search(text)
+    pages = int(ring[1]) // _PAGE_BYTES if ring else 0
+    return f"#define LLMSLO_BCC 1\n#define RING_PAGES {pages}\n{text}"
+
+
+class BccLoader:
+    """The programs, compiled and loaded. Raises SetupError or KernelError when they cannot be."""
+
+    name = "bcc"
+
+    def __init__(self) -> None:
+        os.environ.setdefault("BCC_KERNEL_SOURCE", str(bpf_file(HEADERS)))
+        try:
+            import bcc  # noqa: PLC0415 -- 70 MB of LLVM, only for those who ask for it
+        except ImportError as error:
+            msg = "Python cannot import bcc (Debian: python3-bpfcc, for the distribution's Python); use --loader=libbpf"
+            raise SetupError(msg) from error
+        self._bcc: Any = bcc
+        self._lib: Any = bcc.libbcc.lib
+        source = translate()
+        kinds = {name: kind for kind, name in _PROGRAM.findall(source)}
+        self._functions: dict[str, Any] = {}
+        self._links: dict[int, tuple[str, bytes]] = {}
+        self._sample: Any = None
+        try:
+            self._bpf: Any = bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
+            for name, kind in kinds.items():
+                program_type = bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else bcc.BPF.KPROBE
+                self._functions[name] = self._bpf.load_func(name, program_type)
+        except Exception as error:  # BCC raises bare Exception for a refused program
+            msg = f"BCC could not load the programs: {error}"
+            raise KernelError(msg) from error
+        self._tables: dict[str, Any] = {name: self._bpf[name] for name in _TABLE.findall(source)}
+        for table, program in _JUMPS.items():
+            self.update(table, bytes(4), self._functions[program].fd.to_bytes(4, "little"))
+
+    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
+        """Put a (return) probe at a file's offset, for every process that maps it."""
+        event = f"{program}_{len(self._links)}_{os.getpid()}".encode()
+        fd = self._lib.bpf_attach_uprobe(
+            self._functions[program].fd, int(is_return), event, path.encode(), offset, -1, 0
+        )
+        if fd < 0:
+            msg = f"cannot attach {program} to {path} at {offset:#x}: {os.strerror(ctypes.get_errno())}"
+            raise KernelError(msg)
+        self._links[fd] = ("probe", event)
+        return fd
+
+    def attach_tracepoint(self, program: str, tracepoint: str) -> object:
+        """Attach to a raw tracepoint."""
+        fd = self._lib.bpf_attach_raw_tracepoint(self._functions[program].fd, tracepoint.encode())
+        if fd < 0:
+            msg = f"cannot attach {program} to tracepoint {tracepoint}"
+            raise KernelError(msg)
+        self._links[fd] = ("raw", b"")
+        return fd
+
+    def detach(self, link: object) -> None:
+        """Remove one probe."""
+        if isinstance(link, int) and link in self._links:
+            kind, event = self._links.pop(link)
+            if kind == "probe":
+                self._lib.bpf_close_perf_event_fd(link)
+                self._lib.bpf_detach_uprobe(event)
+            else:
+                os.close(link)
+
+    def _fd(self, table: str) -> int:
+        return int(self._tables[table].map_fd)
+
+    def lookup(self, table: str, key: bytes) -> bytes | None:
+        """Return a map's value, None where the key is absent."""
+        size = self._lib.bpf_table_leaf_size_id(self._bpf.module, self._tables[table].map_id)
+        value = ctypes.create_string_buffer(size)
+        return value.raw if self._lib.bpf_lookup_elem(self._fd(table), key, value) == 0 else None
+
+    def update(self, table: str, key: bytes, value: bytes) -> None:
+        """Set a map's value; a shorter one is padded with zeros."""
+        size = self._lib.bpf_table_leaf_size_id(self._bpf.module, self._tables[table].map_id)
+        if self._lib.bpf_update_elem(self._fd(table), key, ctypes.create_string_buffer(value, size), 0) < 0:
+            msg = f"cannot write map {table}: {os.strerror(ctypes.get_errno())}"
+            raise KernelError(msg)
+
+    def delete(self, table: str, key: bytes) -> bool:
+        """Remove a key; False where it was absent."""
+        return bool(self._lib.bpf_delete_elem(self._fd(table), key) == 0)
+
+    def keys(self, table: str) -> Iterator[bytes]:
+        """Yield a map's keys; one that changes meanwhile may be missed or seen twice."""
+        size = self._lib.bpf_table_key_size_id(self._bpf.module, self._tables[table].map_id)
+        following = ctypes.create_string_buffer(size)
+        found = self._lib.bpf_get_first_key(self._fd(table), following, size)
+        while found == 0:
+            key = following.raw
+            yield key
+            found = self._lib.bpf_get_next_key(self._fd(table), key, following)
+
+    def open_ring(self, sample: Sample) -> None:
+        """Let `sample` see every record of the ring."""
+        self._tables["events"].open_ring_buffer(lambda _context, address, size: sample(address, size))
+
+    def ring_fd(self) -> int:
+        """Return a descriptor that polls readable when a record that wakes has come."""
+        return self._fd("events")
+
+    def consume(self) -> None:
+        """Hand over what is there."""
+        self._bpf.ring_buffer_consume()
+
+    def programs(self) -> dict[str, int]:
+        """Return the descriptor of each loaded program."""
+        return {name: function.fd for name, function in self._functions.items()}
+
+    def enable_stats(self) -> int:
+        """Let the kernel time all BPF programs until the returned descriptor is closed."""
+        enable = self._lib.bpf_enable_stats
+        enable.argtypes, enable.restype = (c_int,), c_int
+        fd: int = enable(0)  # BPF_STATS_RUN_TIME
+        if fd < 0:
+            msg = f"cannot enable BPF statistics: {os.strerror(-fd)}"
+            raise KernelError(msg)
+        return fd
+
+    def close(self) -> None:
+        """Detach and unload everything."""
+        for link in tuple(self._links):
+            self.detach(link)
+        self._bpf.cleanup()

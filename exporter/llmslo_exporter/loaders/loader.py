@@ -1,0 +1,56 @@
+"""What the tracer needs of a loader; libbpf and BCC both give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+Sample = Callable[[int, int], None]  # address and size of a record; copy what is kept, the record is reused
+
+
+class Loader(Protocol):
+    """Programs and maps of bpf/llmslo.bpf.c, loaded; everything goes with the process, also at kill -9.
+
+    Methods raise KernelError when the kernel refuses.
+    """
+
+    name: str
+
+    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
+        """Put a (return) probe at a file's offset, for every process that maps it; returns what `detach` takes."""
+
+    def attach_tracepoint(self, program: str, tracepoint: str) -> object:
+        """Attach to a raw tracepoint."""
+
+    def detach(self, link: object) -> None:
+        """Remove one probe."""
+
+    def lookup(self, table: str, key: bytes) -> bytes | None:
+        """Return a map's value, None where the key is absent."""
+
+    def update(self, table: str, key: bytes, value: bytes) -> None:
+        """Set a map's value."""
+
+    def delete(self, table: str, key: bytes) -> bool:
+        """Remove a key; False where it was absent."""
+
+    def keys(self, table: str) -> Iterator[bytes]:
+        """Yield a map's keys; one that changes meanwhile may be missed or seen twice."""
+
+    def open_ring(self, sample: Sample) -> None:
+        """Let `sample` see every record of the ring from the next `consume` on."""
+
+    def ring_fd(self) -> int:
+        """Return a descriptor that polls readable when a record that wakes has come."""
+
+    def consume(self) -> None:
+        """Hand over what is there."""
+
+    def programs(self) -> dict[str, int]:
+        """Return the descriptor of each loaded program."""
+
+    def enable_stats(self) -> int:
+        """Let the kernel time all BPF programs until the returned descriptor is closed, at our end at the latest."""
+
+    def close(self) -> None:
+        """Detach and unload everything."""

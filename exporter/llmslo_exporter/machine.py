@@ -1,0 +1,30 @@
+"""What the machine must have before anything is loaded; each lack is one clear line."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from pathlib import Path
+
+from llmslo_exporter.errors import SetupError
+
+BTF = Path("/sys/kernel/btf/vmlinux")
+
+
+def require(btf: Path = BTF) -> None:
+    """Raise SetupError when we are not root, the kernel has no BTF, or the architecture is not supported."""
+    if platform.machine() != "x86_64":
+        msg = f"the machine is {platform.machine()}, the BPF programs are written for x86_64"
+        raise SetupError(msg)
+    if os.geteuid() != 0:
+        msg = f"user id is {os.geteuid()}, loading BPF programs needs root: run it with sudo or as root"
+        raise SetupError(msg)
+    if not btf.exists():
+        msg = f"{btf} is missing, the programs need a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian's kernels are)"
+        raise SetupError(msg)
+
+
+def forbid_core_dumps() -> None:
+    """Let no core file of ours hold what passed through the ring."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

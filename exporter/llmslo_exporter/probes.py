@@ -1,0 +1,108 @@
+"""Where our programs are attached: the node's tracepoints, and the sites of every TLS library in use."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
+from llmslo_exporter.errors import KernelError
+from llmslo_exporter.libraries import FileKey, Libraries, Target
+from llmslo_exporter.loaders.loader import Loader
+from llmslo_exporter.sites import Hook, Site
+
+log = logging.getLogger(__name__)
+
+TRACEPOINTS = (
+    ("socket_sent", "sock_send_length"),
+    ("socket_received", "sock_recv_length"),
+    ("socket_state", "inet_sock_set_state"),
+    ("socket_reset", "tcp_receive_reset"),
+    ("socket_failed", "inet_sk_error_report"),
+    ("process_exec", "sched_process_exec"),
+    ("process_exit", "sched_process_exit"),
+)
+_ENTER = {None: "tls_plain_enter", 4: "tls_length4_enter", 5: "tls_length5_enter"}
+# Program at the entry, program at the return.
+_PROGRAMS: dict[Hook, tuple[str | None, str | None]] = {
+    Hook.HANDSHAKE: ("tls_handshake_enter", "tls_handshake_return"),
+    Hook.SHUTDOWN: ("tls_shutdown_enter", None),
+    Hook.FREE: ("tls_free_enter", None),
+    Hook.CTRL: ("tls_ctrl_enter", None),
+    Hook.GET_ERROR: (None, "tls_get_error_return"),
+}
+
+
+def _programs(site: Site) -> tuple[str | None, str | None]:
+    if site.hook is Hook.READ:
+        return _ENTER[site.length_at], "tls_read_return"
+    if site.hook is Hook.WRITE:
+        return _ENTER[site.length_at], "tls_write_return"
+    return _PROGRAMS[site.hook]
+
+
+class Probes:
+    """Attaches and detaches; counts what stands where."""
+
+    def __init__(self, loader: Loader, libraries: Libraries) -> None:
+        self._loader = loader
+        self._libraries = libraries
+        self._links: dict[FileKey, list[object]] = {}
+        self._sites: dict[FileKey, tuple[Site, ...]] = {}
+        self._tracepoints: list[str] = []
+        self.late = 0  # processes that ended before the attach to their library
+
+    def attach_tracepoints(self) -> None:
+        """Attach the node-wide hooks. Raises KernelError when one is missing."""
+        for program, tracepoint in TRACEPOINTS:
+            self._loader.attach_tracepoint(program, tracepoint)
+            self._tracepoints.append(tracepoint)
+
+    def attach(self, targets: Iterable[Target]) -> None:
+        """Attach to files; one that fails is offered again by `Libraries.see`."""
+        for target in targets:
+            links: list[object] = []
+            try:
+                for site in target.sites:
+                    self._attach_site(target.path, site, links)
+            except KernelError as error:
+                for link in links:
+                    self._loader.detach(link)
+                self._libraries.failed(target.key)
+                self.late += 1
+                log.debug("attach failed", extra={"file": target.name, "reason": str(error)})
+                continue
+            self._links[target.key] = links
+            self._sites[target.key] = target.sites
+            log.info("probes attached", extra={"file": target.name, "probes": len(links)})
+
+    def _attach_site(self, path: str, site: Site, links: list[object]) -> None:
+        enter, leave = _programs(site)
+        if leave:
+            links.append(self._loader.attach_probe(leave, path, site.offset, is_return=True))
+        if enter:
+            links.append(self._loader.attach_probe(enter, path, site.offset, is_return=False))
+
+    def detach(self, keys: Iterable[FileKey]) -> None:
+        """Remove the probes of files that nobody uses any more."""
+        for key in keys:
+            self._sites.pop(key, None)
+            for link in self._links.pop(key, []):
+                self._loader.detach(link)
+
+    def is_attached(self) -> bool:
+        """Tell whether the node-wide hooks stand."""
+        return len(self._tracepoints) == len(TRACEPOINTS)
+
+    def attached(self) -> dict[str, float]:
+        """Return the number of attached sites by hook."""
+        counts: Counter[str] = Counter(dict.fromkeys((hook.value for hook in Hook), 0))
+        counts.update(site.hook.value for sites in self._sites.values() for site in sites)
+        counts.update(self._tracepoints)
+        return dict(counts)
+
+    def single_stepped(self) -> dict[str, float]:
+        """Return the number of sites whose instruction the kernel must single-step, by hook."""
+        counts: Counter[str] = Counter(dict.fromkeys((hook.value for hook in Hook), 0))
+        counts.update(site.hook.value for sites in self._sites.values() for site in sites if not site.emulated)
+        return dict(counts)

@@ -1,0 +1,130 @@
+"""Facts of a process that must be read while it lives: a 50 ms curl is gone when its exchange ends."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_PROCESSES = 65_536  # about 600 bytes each
+_MAX_CGROUP_BYTES = 65_536
+_MAX_STAT_BYTES = 4_096
+_START_FIELD = 22 - 3  # counted from the state, field 3, which follows the command
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupLine:
+    """One line of /proc/PID/cgroup: the v1 controllers it is for (empty: the v2 hierarchy), and the path."""
+
+    controllers: tuple[str, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as it was when last read. `start_ticks`: field 22 of /proc/PID/stat, clock ticks since boot."""
+
+    pid: int
+    start_ticks: int
+    name: str  # base name of the executable of the thread-group leader
+    cgroups: tuple[CgroupLine, ...]
+
+
+class Processes:
+    """The facts of processes by pid, read early and kept for a while after the end."""
+
+    def __init__(self, proc: Path = Path("/proc"), limit: int = MAX_PROCESSES) -> None:
+        self._proc = proc
+        self._limit = limit
+        self._known: OrderedDict[int, Process] = OrderedDict()
+        self._ended_s: dict[int, float] = {}
+        self.evicted = 0  # thrown out by the limit, not by age
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def see(self, pid: int) -> Process | None:
+        """Read the facts of `pid` now, at its first sight or after an exec; None: it is gone and was never read."""
+        found = _read(self._proc, pid)
+        if found is None:
+            return self._known.get(pid)
+        self._known[pid] = found
+        self._known.move_to_end(pid)
+        self._ended_s.pop(pid, None)
+        if len(self._known) > self._limit:
+            self._evict()
+        return found
+
+    def of(self, pid: int) -> Process | None:
+        """Return the facts known of `pid`, reading them where there are none."""
+        return self._known.get(pid) or self.see(pid)
+
+    def gone(self, pid: int, now_s: float) -> None:
+        """Note that the process ended; its facts stay until `forget`."""
+        if pid in self._known:
+            self._ended_s[pid] = now_s
+
+    def forget(self, before_s: float) -> None:
+        """Drop the facts of processes that ended before `before_s`."""
+        for pid in [pid for pid, ended_s in self._ended_s.items() if ended_s < before_s]:
+            self._drop(pid)
+
+    def sweep(self, now_s: float) -> None:
+        """Note the end of processes whose exit was missed: their pid is free or belongs to another."""
+        for pid, known in self._known.items():
+            if pid not in self._ended_s and _start_ticks(self._proc, pid) != known.start_ticks:
+                self._ended_s[pid] = now_s
+
+    def _evict(self) -> None:
+        oldest: Iterable[int] = self._ended_s or self._known
+        self._drop(next(iter(oldest)))
+        self.evicted += 1
+
+    def _drop(self, pid: int) -> None:
+        self._known.pop(pid, None)
+        self._ended_s.pop(pid, None)
+
+
+def parse_cgroups(text: bytes) -> tuple[CgroupLine, ...]:
+    """Parse /proc/PID/cgroup: `hierarchy:controllers:path` lines, v1, v2 or both."""
+    lines: list[CgroupLine] = []
+    for line in text.split(b"\n"):
+        hierarchy, _, rest = line.partition(b":")
+        controllers, colon, path = rest.partition(b":")
+        if hierarchy.isdigit() and colon:
+            names = controllers.decode("utf-8", "replace").removeprefix("name=")
+            lines.append(CgroupLine(tuple(filter(None, names.split(","))), path.decode("utf-8", "replace")))
+    return tuple(lines)
+
+
+def parse_start_ticks(text: bytes) -> int | None:
+    """Return field 22 of a /proc/PID/stat; None: cut. The command in field 2 may hold blanks and brackets."""
+    start = text.rpartition(b")")[2].split()[_START_FIELD : _START_FIELD + 1]
+    return int(start[0]) if start and start[0].isdigit() else None
+
+
+def _read(proc: Path, pid: int) -> Process | None:
+    start_ticks = _start_ticks(proc, pid)
+    cgroups = _read_head(proc / str(pid) / "cgroup", _MAX_CGROUP_BYTES)
+    try:
+        executable = str((proc / str(pid) / "exe").readlink())
+    except OSError:
+        return None  # gone, a kernel thread, or not ours to read
+    if start_ticks is None or cgroups is None:
+        return None
+    name = executable.removesuffix(" (deleted)").rpartition("/")[2]
+    return Process(pid, start_ticks, name, parse_cgroups(cgroups))
+
+
+def _start_ticks(proc: Path, pid: int) -> int | None:
+    text = _read_head(proc / str(pid) / "stat", _MAX_STAT_BYTES)
+    return None if text is None else parse_start_ticks(text)
+
+
+def _read_head(path: Path, limit: int) -> bytes | None:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return file.read(limit)
+    except OSError:
+        return None

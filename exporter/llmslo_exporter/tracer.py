@@ -1,0 +1,325 @@
+"""The exporter's heart: reads the ring, follows processes, turns what the kernel says into recorded exchanges."""
+
+from __future__ import annotations
+
+import ctypes
+import heapq
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llmslo_exporter.assembly import Assembly
+from llmslo_exporter.errors import DecodeError
+from llmslo_exporter.events import (
+    RECORD_EXCHANGE,
+    RECORD_EXIT,
+    RECORD_HEAD,
+    RECORD_PIECE,
+    RECORD_PROCESS,
+    RECORD_TLS_FAILED,
+    Identity,
+    decode_hot,
+    decode_process,
+    decode_record,
+    decode_shipped,
+    decode_tls_failed,
+    HOT_AT,
+)
+from llmslo_exporter.exchange import Exchange
+from llmslo_exporter.identity import Workload
+from llmslo_exporter.ledger import Entry, Ledger, is_of
+from llmslo_exporter.libraries import Libraries, installed
+from llmslo_exporter.loaders.loader import Loader
+from llmslo_exporter.observe import InFlight
+from llmslo_exporter.probes import Probes
+from llmslo_exporter.processes import Processes
+from llmslo_exporter.providers import known_host
+from llmslo_exporter.reading import read
+from llmslo_exporter.recorder import Recorder
+from llmslo_exporter.summary import Closer, End, Role, Summary
+from llmslo_exporter.workload import workload
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100  # ended exchanges do not wake us: they wait at most so long
+# A new process maps its libraries within milliseconds, an interpreter loads TLS when it is imported.
+LOOKS_S = (0.0, 0.02, 0.1, 0.3, 1.0, 3.0)
+SWEEP_S = 10.0  # all processes again: a library loaded late, an exit that was missed
+FORGET_S = 60.0  # facts of an ended process: its last exchanges are recorded by then
+SILENT_S = 3600.0  # an exchange without a byte for so long is a leak, not a slow provider (the SDKs give up at 600 s)
+
+
+@dataclass(slots=True)
+class _Label:
+    """What an exchange under way is called; asked again once its answer has begun."""
+
+    has_answer: bool
+    exchange: Exchange
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was lost on this side of the ring."""
+
+    decode: int = 0
+    unread: int = 0
+    no_tls_symbols: set[int] = field(default_factory=set)
+
+
+class Tracer:
+    """Owns the loader, on a thread of its own from `start` to `close`."""
+
+    def __init__(self, loader: Loader, recorder: Recorder, provider_map: Mapping[str, str]) -> None:
+        self._loader = loader
+        self._recorder = recorder
+        self._provider_map = provider_map
+        self._libraries = Libraries()
+        self._processes = Processes()
+        self._ledger = Ledger(loader)
+        self._assembly = Assembly()
+        self._labels: dict[Identity, _Label] = {}
+        self._looks: list[tuple[float, int, int]] = []  # when, pid, how many looks before
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tracer", daemon=True)
+        self.probes = Probes(loader, self._libraries)
+        self.counts = Counts()
+        self.failure: BaseException | None = None
+        self._handlers: dict[int, Callable[[bytes], None]] = {
+            RECORD_EXCHANGE: self._take_exchange,
+            RECORD_PIECE: lambda raw: self._assembly.add(decode_shipped(raw)),
+            RECORD_PROCESS: self._take_process,
+            RECORD_EXIT: self._take_process,
+            RECORD_TLS_FAILED: self._take_tls_failed,
+        }
+
+    def start(self) -> None:
+        """Attach everything that is there now, then go on in the background."""
+        with self._lock:
+            self._loader.open_ring(self._sample)
+            self.probes.attach_tracepoints()
+            for pid in _pids():
+                self._see(pid)
+            self.probes.attach(self._libraries.prepare(installed(os.environ.get("PATH", os.defpath))))
+        self._thread.start()
+        self._ready.set()
+
+    def is_ready(self) -> bool:
+        """Tell whether the probes stand and the ring is read."""
+        return self._ready.is_set() and self._thread.is_alive() and self.probes.is_attached()
+
+    def drain(self) -> None:
+        """Take what the ring holds now."""
+        with self._lock:
+            self._loader.consume()
+
+    def close(self) -> None:
+        """Stop, take what is left, and unload."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with self._lock:
+            self._loader.consume()
+            self._loader.close()
+
+    def wait(self) -> None:
+        """Return when the tracer has stopped, by `close` or by a failure."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._loader.ring_fd(), select.POLLIN)
+        next_sweep = time.monotonic() + SWEEP_S
+        try:
+            while not self._stopping.is_set():
+                poll.poll(self._patience_ms())
+                with self._lock:
+                    self._loader.consume()
+                    self._look_again(time.monotonic())
+                    if time.monotonic() >= next_sweep:
+                        self._sweep()
+                        next_sweep = time.monotonic() + SWEEP_S
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _patience_ms(self) -> float:
+        if not self._looks:
+            return POLL_MS
+        return min(POLL_MS, max(0.0, (self._looks[0][0] - time.monotonic()) * 1000))
+
+    def _sample(self, address: int, size: int) -> None:
+        raw = ctypes.string_at(address, size)
+        try:
+            kind, _ = RECORD_HEAD.unpack_from(raw)
+            self._handlers[kind](raw)
+        except (DecodeError, KeyError, ValueError):
+            self.counts.decode += 1
+            log.debug("record not understood", extra={"bytes": size})
+
+    def _take_exchange(self, raw: bytes) -> None:
+        identity = decode_hot(memoryview(raw)[HOT_AT:]).identity
+        self._labels.pop(identity, None)
+        self._record(decode_record(raw, self._assembly.take(identity)))
+
+    def _record(self, summary: Summary) -> None:
+        process = self._processes.of(summary.pid)
+        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        if exchange is None:
+            self.counts.unread += 1
+            return
+        owner = workload(process) if process else Workload("", summary.comm or workload(None).workload)
+        self._recorder.record(exchange, owner)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("exchange", extra=_facts(summary, exchange, owner))
+
+    def _take_process(self, raw: bytes) -> None:
+        event = decode_process(raw)
+        if event.is_exit:
+            self._gone(event.pid)
+        else:
+            self._see(event.pid)
+            heapq.heappush(self._looks, (time.monotonic() + LOOKS_S[1], event.pid, 1))
+
+    def _take_tls_failed(self, raw: bytes) -> None:
+        event = decode_tls_failed(raw)
+        provider = known_host(event.sni)
+        if provider is not None:
+            self._recorder.record_tls_failure(provider, Role.CLIENT, workload(self._processes.of(event.pid)))
+
+    def _see(self, pid: int) -> None:
+        if pid == os.getpid():
+            return
+        self._processes.see(pid)
+        self.probes.attach(self._libraries.see(pid))
+        if self._libraries.unhooked(pid):
+            self.counts.no_tls_symbols.add(pid)
+
+    def _look_again(self, now_s: float) -> None:
+        while self._looks and self._looks[0][0] <= now_s:
+            _, pid, looks = heapq.heappop(self._looks)
+            self._see(pid)
+            if looks + 1 < len(LOOKS_S):
+                heapq.heappush(self._looks, (now_s + LOOKS_S[looks + 1] - LOOKS_S[looks], pid, looks + 1))
+
+    def _gone(self, pid: int) -> None:
+        """End what the process left open. Its sockets, and what hangs on them, the kernel has closed itself."""
+        for entry in tuple(self._ledger.entries()):
+            if is_of(entry, pid):
+                self._end(entry, End.EXITED, Closer.THIS)
+        self.probes.detach(self._libraries.gone(pid))
+        self._processes.gone(pid, time.monotonic())
+
+    def _end(self, entry: Entry, end: End, closer: Closer) -> None:
+        pieces = self._assembly.take(entry.hot.identity)
+        summary = None if entry.is_mid_stream else self._ledger.summary(entry, end, closer, pieces)
+        if self._ledger.remove(entry) and summary is not None:
+            self._labels.pop(entry.hot.identity, None)
+            self._record(summary)
+
+    def _sweep(self) -> None:
+        now_s = time.monotonic()
+        live = set(_pids())
+        for pid in live:
+            self._see(pid)
+        for pid in self._libraries.pids - live:
+            self._gone(pid)
+        self._processes.sweep(now_s)
+        self._processes.forget(now_s - FORGET_S)
+        entries = tuple(self._ledger.entries())
+        self._assembly.keep_only({entry.hot.identity for entry in entries})
+        for entry in entries:
+            if entry.hot.is_tls and entry.hot.tgid not in live:
+                self._end(entry, End.EXITED, Closer.THIS)
+            elif now_s - entry.hot.last_ns * 1e-9 > SILENT_S:
+                self._end(entry, End.SWEPT, Closer.NONE)
+
+    def in_flight(self) -> Iterator[InFlight]:
+        """Yield the exchanges under way, from the kernel's own table."""
+        with self._lock:
+            now_s = time.monotonic()
+            seen: dict[Identity, _Label] = {}
+            for entry in self._ledger.entries():
+                label = None if entry.is_mid_stream else self._label(entry)
+                if label is None:
+                    continue
+                seen[entry.hot.identity] = label
+                exchange = label.exchange
+                yield InFlight(
+                    role=entry.hot.role,
+                    provider=exchange.provider,
+                    model=exchange.model,
+                    operation=exchange.operation,
+                    workload=workload(self._processes.of(entry.hot.tgid)),
+                    phase="streaming" if entry.hot.first_token_ns else "first_token",
+                    age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
+                )
+            self._labels = seen
+
+    def _label(self, entry: Entry) -> _Label | None:
+        has_answer = bool(entry.hot.first_byte_ns)
+        known = self._labels.get(entry.hot.identity)
+        if known is not None and known.has_answer == has_answer:
+            return known
+        summary = self._ledger.summary(entry, End.SWEPT, Closer.NONE)
+        if summary is None:
+            return None
+        process = self._processes.of(summary.pid)
+        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        return _Label(has_answer, exchange) if exchange else None
+
+    def kernel_counters(self) -> dict[str, int]:
+        """Return the kernel's counters by name."""
+        with self._lock:
+            return self._ledger.counters()
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _facts(summary: Summary, exchange: Exchange, owner: Workload) -> dict[str, object]:
+    """Numbers and names of one exchange for a debug line; no text of it."""
+    return {
+        "model": exchange.model,
+        "role": exchange.role.value,
+        "provider": exchange.provider,
+        "operation": exchange.operation,
+        "workload": owner.workload,
+        "pid": summary.pid,
+        "transport": summary.transport.value,
+        "stream": exchange.stream,
+        "status": exchange.status,
+        "outcome": exchange.outcome.value,
+        "stream_outcome": exchange.stream_outcome.value if exchange.stream_outcome else None,
+        "closed_by": exchange.closed_by.value,
+        "first_token": exchange.first_token_s is not None,
+        "first_byte_s": exchange.first_byte_s,
+        "first_token_s": exchange.first_token_s,
+        "first_output_s": exchange.first_output_s,
+        "last_token_s": exchange.last_token_s,
+        "max_gap_s": exchange.max_gap_s,
+        "duration_s": exchange.duration_s,
+        "start_s": summary.start_s,
+        "content_events": exchange.content_events,
+        "reads": summary.reads,
+        "writes": summary.writes,
+        "bytes_in": summary.bytes_in,
+        "bytes_out": summary.bytes_out,
+        "end": summary.end.name.lower(),
+        "closer": summary.closer.name.lower(),
+        "tokens": [
+            {"source": t.source.value, "input": t.input, "output": t.output, "cache_read": t.cache_read,
+             "cache_write": t.cache_write, "reasoning": t.reasoning}
+            for t in exchange.tokens
+        ],
+        "finishes": [reason.name.lower() for reason in exchange.finishes],
+        "retry": exchange.retry,
+        "peer": summary.peer,
+    }

@@ -1,0 +1,1 @@
+"""From what normal looks like to SLOs: the command llmslo-rulegen."""

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from llmslo_exporter import cli, logs
+from llmslo_exporter.catalog import Limits
+from llmslo_exporter.errors import SetupError
+from llmslo_exporter.options import (
+    Address,
+    Options,
+    parse_address,
+    parse_cap,
+    parse_duration,
+    parse_rule,
+)
+
+
+@pytest.fixture(autouse=True)
+def _root_logger():
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.level = level
+    root.handlers[:] = handlers
+
+
+def run_nothing(_options):
+    return 0
+
+
+def test_defaults():
+    assert cli.parse([]) == Options(
+        Address("127.0.0.1", 9469), "auto", "info", "text", bpf_stats=False, provider_map={}, limits=Limits()
+    )
+
+
+def test_every_option():
+    options = cli.parse(
+        [
+            "--web.listen-address=[::1]:9000",
+            *("--loader", "bcc", "--log.level", "debug", "--log.format=json", "--bpf.stats"),
+            *("--provider-map", "llm.corp:8443=vllm", "--provider-map", "GW.corp=azure.ai.openai"),
+            *("--limit.models=5", "--limit.providers=6", "--limit.workloads=7", "--limit.series=800"),
+            "--limit.idle=90m",
+        ]
+    )
+    assert options == Options(
+        Address("::1", 9000),
+        "bcc",
+        "debug",
+        "json",
+        bpf_stats=True,
+        provider_map={"llm.corp:8443": "vllm", "gw.corp": "azure.ai.openai"},
+        limits=Limits(5, 6, 7, 800, 5400.0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":9469", Address("", 9469)),
+        ("10.0.0.1:1", Address("10.0.0.1", 1)),
+        ("[::]:65535", Address("::", 65535)),
+        ("localhost:0", Address("localhost", 0)),
+    ],
+)
+def test_an_address_reads_and_prints_the_same(text, address):
+    assert parse_address(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize("text", ["", "9469", "localhost", "::1:9469", "h:65536", "h:-1", "h:", "h:1a", "h:\u0663"])
+def test_bad_addresses(text):
+    with pytest.raises(ValueError, match=r"want|needs"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("A=b", ("a", "b")),
+        ("a:1=b", ("a:1", "b")),
+        ("[::1]=b", ("[::1]", "b")),
+        ("[::1]:8000=b", ("[::1]:8000", "b")),
+        ("10.0.0.1:8000=vllm", ("10.0.0.1:8000", "vllm")),
+    ],
+)
+def test_rules(text, rule):
+    assert parse_rule(text) == rule
+
+
+@pytest.mark.parametrize("text", ["", "a", "a=", "=b", "a:x=b"])
+def test_bad_rules(text):
+    with pytest.raises(ValueError, match="want"):
+        parse_rule(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("24h", 86_400), ("7d", 604_800)])
+def test_durations(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "24", "0h", "-1h", "1.5h", "24 h"])
+def test_bad_durations(text):
+    with pytest.raises(ValueError, match="want"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1e3", "many"])
+def test_bad_caps(text):
+    with pytest.raises(ValueError, match="want"):
+        parse_cap(text)
+
+
+def test_wrong_usage_is_2_and_names_the_reason(capsys):
+    assert cli.main(["--web.listen-address=nowhere"], run_nothing) == 2
+    assert "'nowhere' has no port" in capsys.readouterr().err
+    assert cli.main(["--log.leve=debug"], run_nothing) == 2
+
+
+def test_version_and_help_are_0(capsys):
+    assert cli.main(["--version"], run_nothing) == 0
+    assert capsys.readouterr().out.startswith("llmslo-exporter ")
+    assert cli.main(["--help"], run_nothing) == 0
+    text = capsys.readouterr().out
+    assert "(default: 127.0.0.1:9469)" in text
+    assert "(default: 24h)" in text
+
+
+def test_the_daemons_code_is_the_commands():
+    assert cli.main([], lambda _options: 0) == 0
+
+
+def test_the_users_problem_is_one_line_and_1(capsys):
+    def run(_options):
+        msg = "not root:\nrun as root or with CAP_BPF"
+        raise SetupError(msg)
+
+    assert cli.main([], run) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "llmslo-exporter: not root: run as root or with CAP_BPF\n"
+    assert captured.out == ""
+
+
+def test_our_bug_is_3_with_a_traceback(capsys):
+    def run(_options):
+        return {}["missing"]
+
+    assert cli.main([], run) == 3
+    assert "KeyError: 'missing'" in capsys.readouterr().err
+
+
+def test_the_command_runs_as_a_module():
+    result = subprocess.run(
+        [sys.executable, "-m", "llmslo_exporter", "--version"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("llmslo-exporter ")
+
+
+def logged(log_format, level="info"):
+    stream = io.StringIO()
+    logs.configure(level, log_format, stream)
+    log = logging.getLogger("llmslo_exporter.test")
+    log.debug("hidden")
+    log.info('probe "attached"', extra={"hook": "SSL_read", "path": "/a b", "count": 3})
+    log.warning("late")
+    try:
+        int("x")
+    except ValueError:
+        log.exception("failed")
+    return stream.getvalue().splitlines()
+
+
+def test_text_lines():
+    info, warning, error = logged("text")
+    assert info == 'level=info msg="probe \\"attached\\"" hook=SSL_read path="/a b" count=3'
+    assert warning == 'level=warn msg="late"'
+    assert error.startswith('level=error msg="failed" error="Traceback')
+
+
+def test_json_lines():
+    info, _, error = map(json.loads, logged("json"))
+    assert info.pop("time").endswith("+00:00")
+    assert info == {"level": "info", "msg": 'probe "attached"', "hook": "SSL_read", "path": "/a b", "count": 3}
+    assert "ValueError: invalid literal" in error["error"]
+
+
+def test_debug_shows_more():
+    assert len(logged("text", "debug")) == 4

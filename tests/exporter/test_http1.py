@@ -1,0 +1,129 @@
+"""HTTP/1.1 heads and chunks, as an observer meets them: cut, folded, repeated, in any bytes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmslo_exporter.http1 import (
+    MAX_CHUNK_LINE_BYTES,
+    MAX_TRAILER_BYTES,
+    Chunked,
+    parse_request_head,
+    parse_response_head,
+)
+
+REQUEST = (
+    b"POST /v1/chat/completions?api-version=1 HTTP/1.1\r\nHost: api.openai.com\r\nX-Stainless-Retry-Count: 2\r\n"
+    b"Content-Length: 12\r\n\r\n"
+)
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n"
+    b"Keep-Alive: timeout=5, max=100\r\n\r\n"
+)
+CHUNKS = b'e\r\ndata: [DONE]\n\n\r\n1A;name="a;b"\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nX-Trailer: 1\r\n\r\n'
+PAYLOAD = b"data: [DONE]\n\nabcdefghijklmnopqrstuvwxyz"
+
+
+def test_request_head_gives_method_path_and_headers():
+    head = parse_request_head(REQUEST)
+    assert head is not None
+    assert (head.method, head.path, head.whole) == ("POST", "/v1/chat/completions", True)
+    assert head.headers.first("host") == "api.openai.com"
+    assert head.headers.first("x-stainless-retry-count") == "2"
+
+
+@pytest.mark.parametrize("cut", range(len(REQUEST)))
+def test_a_cut_request_head_says_nothing_wrong(cut):
+    head = parse_request_head(REQUEST[:cut])
+    if head is not None:
+        assert head.path == "/v1/chat/completions"
+        assert not head.whole
+        assert head.headers.first("host") in {None, "api.openai.com"}
+        assert head.headers.first("content-length") in {None, "12"}
+
+
+@pytest.mark.parametrize("cut", range(len(RESPONSE)))
+def test_a_cut_response_head_says_nothing_wrong(cut):
+    head = parse_response_head(RESPONSE[:cut])
+    if head is not None:
+        assert (head.status, head.whole) == (200, False)
+        assert head.headers.first("transfer-encoding") in {None, "chunked"}
+        assert not head.ends_at_close
+
+
+def test_header_names_ignore_case_and_duplicates_join():
+    head = parse_response_head(b"HTTP/1.1 200 OK\nTRANSFER-encoding: gzip\nTransfer-Encoding:  Chunked \n\n")
+    assert head is not None
+    assert head.headers.joined("transfer-encoding") == "gzip, chunked"
+    assert head.is_chunked
+
+
+def test_folded_header_lines_and_foreign_bytes_are_kept():
+    head = parse_response_head(b"HTTP/1.0 429\r\n : x\r\nA: b\r\n  c\r\nno colon\r\nServer: l\xff\r\n\r\nbody")
+    assert head is not None
+    assert (head.status, head.headers.first("a"), head.headers.first("server")) == (429, "b c", "l\xff")
+    assert head.ends_at_close
+
+
+def test_interim_heads_are_passed_over():
+    head = parse_response_head(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\n" + RESPONSE)
+    assert head is not None
+    assert head.status == 200
+    only = parse_response_head(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert only is not None
+    assert only.status == 100
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1" * 19, "\xb2"])
+def test_a_content_length_that_is_no_number_counts_as_absent(text):
+    head = parse_response_head(f"HTTP/1.1 200 OK\r\nContent-Length: {text}\r\n\r\n".encode("latin-1"))
+    assert head is not None
+    assert head.content_length is None
+
+
+@pytest.mark.parametrize("cut", range(len(CHUNKS) + 1))
+def test_chunks_do_not_depend_on_read_sizes(cut):
+    chunked = Chunked()
+    assert chunked.feed(CHUNKS[:cut]) + chunked.feed(CHUNKS[cut:]) == PAYLOAD
+    assert chunked.complete
+
+
+def test_chunks_byte_by_byte_end_only_with_the_last_byte():
+    chunked = Chunked()
+    out = b""
+    for at in range(len(CHUNKS)):
+        assert not chunked.complete
+        out += chunked.feed(CHUNKS[at : at + 1])
+    assert out == PAYLOAD
+    assert chunked.complete
+    assert chunked.feed(b"5\r\nafter\r\n") == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"xyz\r\n", b"\r\n", b"3\r\nabcX\r\n", b"-1\r\n", b"1" * 17 + b"\r\n", b"1;" + b"a" * MAX_CHUNK_LINE_BYTES],
+)
+def test_bytes_that_are_no_chunks_break_and_stay_broken(data):
+    chunked = Chunked()
+    chunked.feed(data)
+    assert chunked.broken
+    assert chunked.feed(b"3\r\nabc\r\n") == b""
+    assert not chunked.complete
+
+
+def test_endless_trailers_break():
+    chunked = Chunked()
+    chunked.feed(b"0\r\n" + b"A: b\r\n" * MAX_TRAILER_BYTES)
+    assert chunked.broken
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_foreign_bytes_never_raise(data, cut):
+    parse_request_head(data)
+    parse_request_head(b"POST /completions HTTP/1.1\r\n" + data)
+    parse_response_head(data)
+    parse_response_head(b"HTTP/1.1 200 OK\r\n" + data)
+    whole, parts = Chunked(), Chunked()
+    assert whole.feed(data) == parts.feed(data[:cut]) + parts.feed(data[cut:])

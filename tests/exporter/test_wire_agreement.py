@@ -1,0 +1,81 @@
+"""The parsers' content predicate and the kernel's automaton read the same events alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from llmslo_exporter import automaton
+from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects.dialect import Content
+from llmslo_exporter.dialects.openai import OPENAI, OPENAI_WIRE
+from llmslo_exporter.sse import SseEvents
+
+FIXTURES = Path(__file__).parent / "fixtures" / "openai"
+TABLE = automaton.compile_wires([dialect.wire for dialect in DIALECTS])
+
+
+def kernel_events(data):
+    """Return per event what the automaton raised: content, error, terminal, finish reasons."""
+    row, seen, codes, found = TABLE.start_stream, 0, [], []
+    for byte in data:
+        row, action = TABLE.step(row, byte)
+        seen |= action
+        if action & automaton.FINISH:
+            codes.append(action >> automaton.NUMBER_SHIFT & 7)
+        if action & automaton.EVENT:
+            content = Content.OUTPUT if seen & automaton.OUTPUT else Content.REASONING
+            content = content if seen & (automaton.OUTPUT | automaton.REASONING) else Content.NONE
+            found.append((content, bool(seen & automaton.ERROR), bool(seen & automaton.TERMINAL), sorted(codes)))
+            seen, codes = 0, []
+    return found
+
+
+def parser_events(data):
+    events = [OPENAI.event(event) for event in SseEvents().feed(data)]
+    return [(e.content, e.error is not None, e.terminal, sorted(map(int, e.finishes.values()))) for e in events]
+
+
+NOTHING = (Content.NONE, False, False, [])
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.sse")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_recorded_shapes_are_read_alike(path, line_end):
+    data = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", line_end) + b":"
+    kernel = [event for event in kernel_events(data) if event != NOTHING]
+    assert kernel == [event for event in parser_events(data) if event != NOTHING]
+
+
+KEYS = [
+    *OPENAI_WIRE.output,
+    *OPENAI_WIRE.reasoning,
+    *(key for scope in OPENAI_WIRE.scopes for key in (scope.key, *scope.output, *scope.reasoning)),
+    "delta",
+    "x",
+    "",
+    'a"b',
+    "\\",
+]
+# Brackets of one kind nest at most three deep in a scope: the automaton has no more states for it (SCOPE_DEPTH).
+TEXTS = ["", "x", '"', "\\", "{", "]}", '"content":"x"', "é"]
+SCALARS = st.none() | st.booleans() | st.integers() | st.sampled_from(TEXTS)
+INNER = st.dictionaries(st.sampled_from(KEYS), SCALARS, max_size=4)
+VALUES = SCALARS | INNER | st.lists(SCALARS | INNER, max_size=2)
+
+
+@given(value=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5), spaced=..., ascii_only=...)
+@example(
+    value={"tool_calls": [{"index": 0, "function": {"name": "", "arguments": "{"}}]}, spaced=False, ascii_only=False
+)
+@example(value={"annotations": [{"url_citation": {"content": "x"}}], "content": "y"}, spaced=True, ascii_only=False)
+def test_the_content_predicate_is_the_automatons(value, *, spaced: bool, ascii_only: bool):
+    separators = (", ", ": ") if spaced else (",", ":")
+    event = {"choices": [{"delta": value}]}
+    text = json.dumps(event, separators=separators, ensure_ascii=ascii_only)
+    data = f"data: {text}\n\n".encode()
+    assert kernel_events(data) == parser_events(data)
