@@ -127,7 +127,8 @@ struct exchange {
 	u8 flags;
 	u8 end;
 	u8 closer;
-	u8 pad[2];
+	u8 dead; /* its socket is, but this side has not met the end yet */
+	u8 pad[1];
 	u32 stream_row; /* automaton row inside the event stream */
 	struct message way[2]; /* REQUEST, RESPONSE */
 };

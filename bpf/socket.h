@@ -155,12 +155,23 @@ static __always_inline void watch_thread(u64 sock, u32 outgoing) {
 	}
 }
 
+/* End an exchange whose socket is dead, now that this side met the end: a failed call, or a send into the void. */
+static __always_inline void bury(u64 sock) {
+	if (!is_hot_socket(sock))
+		return;
+	struct stream_key key = {};
+	struct exchange *x = exchange_on(sock, &key);
+	if (x && x->dead && !key.owner)
+		finish(x, &key, bpf_ktime_get_ns(), END_CLOSED, CLOSER_PEER);
+}
+
 static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) {
 	if (result == -EAGAIN)
 		return 0;
 	if (result <= 0) {
 		if (!(outgoing && result == 0))
 			note_closer(sock, closer_of(result));
+		bury(sock);
 		return 0;
 	}
 	watch_thread(sock, outgoing);
@@ -187,6 +198,8 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 	}
 	c.now = bpf_ktime_get_ns();
 	deliver(ctx, &key, &c, result, outgoing, TRANSPORT_SOCKET);
+	if (outgoing)
+		bury(sock);
 	return 0;
 }
 
@@ -218,7 +231,9 @@ RAW(inet_sk_error_report, socket_failed) {
 	return 0;
 }
 
-/* The socket closes. FIN_WAIT1 also follows shutdown(SHUT_WR), after which the answer may still come. */
+/* The socket closes. FIN_WAIT1 also follows shutdown(SHUT_WR), after which the answer may still come. CLOSE follows a
+ * reset or a time-out as well: what is queued can still be read, and on one machine the reset arrives inside the very
+ * send that provoked it; so the exchange goes on until this side meets the end itself. */
 RAW(inet_sock_set_state, socket_state) {
 	u64 sock = ctx->args[0];
 	u32 state = ctx->args[2];
@@ -231,6 +246,22 @@ RAW(inet_sock_set_state, socket_state) {
 		if (!current_syscall(&call) && call.number == NR_SHUTDOWN && call.second == SHUT_WR)
 			return 0;
 	}
+	struct stream_key key = {};
+	struct exchange *x = exchange_on(sock, &key);
+	if (!x)
+		return 0;
+	if (state == TCP_CLOSE)
+		x->dead = 1;
+	else
+		finish(x, &key, bpf_ktime_get_ns(), END_CLOSED, CLOSER_THIS);
+	return 0;
+}
+
+/* The owner has closed the socket, and it is in no state any more. */
+RAW(tcp_destroy_sock, socket_gone) {
+	u64 sock = ctx->args[0];
+	if (!is_hot_socket(sock))
+		return 0;
 	struct stream_key key = {};
 	struct exchange *x = exchange_on(sock, &key);
 	if (x)

@@ -84,23 +84,35 @@ static __always_inline void learn_socket(struct stream_key *key, u64 sock, u32 o
 	}
 }
 
+/* End an exchange whose socket is dead, after a send into the void. */
+static __always_inline void bury_stream(struct stream_key *key) {
+	struct exchange *x = m_lookup(exchanges, key);
+	if (x && x->dead)
+		finish(x, key, bpf_ktime_get_ns(), END_CLOSED, CLOSER_PEER);
+}
+
 static __always_inline int leave_data(struct pt_regs *ctx, u32 outgoing) {
 	struct call k = {};
 	struct cursor c = {};
 	struct stream_key key = {};
 	u64 n = leave_call(ctx, &k);
-	if (!n)
-		return 0;
 	key.ptr = k.ssl;
 	key.owner = bpf_get_current_pid_tgid() >> 32;
+	if (!n) {
+		if (outgoing && is_hot_task(key.owner))
+			bury_stream(&key);
+		return 0;
+	}
 	c.base = k.buf;
 	c.len = n;
 	c.now = outgoing ? k.enter_ns : bpf_ktime_get_ns();
 	if (is_hot_task(key.owner)) /* before the bytes: they may end the exchange */
 		learn_socket(&key, k.sock, outgoing);
 	deliver(ctx, &key, &c, n, outgoing, TRANSPORT_TLS);
-	if (outgoing && is_hot_task(key.owner))
+	if (outgoing && is_hot_task(key.owner)) {
 		learn_socket(&key, k.sock, outgoing);
+		bury_stream(&key);
+	}
 	return 0;
 }
 

@@ -18,7 +18,7 @@ from deploy.demo.clients.asking import PROMPTS
 from deploy.demo.measured import Measured, parse
 from deploy.demo.prometheus import query
 from deploy.demo.stage import Stage
-from deploy.demo.verdict import Seen, by_client, by_kernel, disagreements, table
+from deploy.demo.verdict import Seen, by_client, by_kernel, disagreements, hops_missing, table
 
 MODEL = "gemma3-270m"
 EXCHANGES = 4  # a client
@@ -74,6 +74,7 @@ def perform(there: Stage, children: Children) -> bool:
         print(f"# {title}\n{promql}")
     print_facts(there)
     found = [line for client, (mine, kernel) in rows.items() for line in disagreements(client, mine, kernel)]
+    found += hops_missing(query(there.prometheus, queries.HOPS), sum(len(measured) for measured in own.values()))
     found += in_flight(there)
     for line in found:
         print(f"DISAGREE {line}")

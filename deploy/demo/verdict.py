@@ -17,6 +17,10 @@ LATER_SHARE = 0.10
 EARLIER_S = 0.005
 
 
+# The proxy reads each exchange and writes it again, the model server reads it: each of them sees it in each role once.
+HOPS = (("nginx", "server"), ("nginx", "client"), ("llama-server", "server"))
+
+
 @dataclass(slots=True)
 class Seen:
     """One client's exchanges, from either side."""
@@ -88,6 +92,16 @@ def disagreements(client: str, own: Seen, kernel: Seen) -> list[str]:
                 f"{client}: time to first token: the client saw {_ms(own.ttft_s)}, the kernel {_ms(kernel.ttft_s)}"
             )
     return found
+
+
+def hops_missing(samples: Iterable[Sample], exchanges: int) -> list[str]:
+    """Return one sentence for each hop behind the clients that did not see all of their exchanges."""
+    seen = {(one.labels.get("workload"), one.labels.get("role")): round(one.value) for one in samples}
+    return [
+        f"{workload} as {role}: the clients had {exchanges} exchanges, the kernel saw {seen.get((workload, role), 0)}"
+        for workload, role in HOPS
+        if seen.get((workload, role), 0) != exchanges
+    ]
 
 
 def table(clients: Mapping[str, tuple[Seen, Seen]]) -> str:

@@ -9,7 +9,7 @@ from llmslo_exporter.dialects.dialect import Dialect, Facts
 from llmslo_exporter.ndjson import NdjsonLines
 from llmslo_exporter.sse import Event, SseEvents
 
-_NDJSON_TYPES = ("ndjson", "stream+json", "jsonl", "json-seq")
+_NDJSON_TYPES = ("ndjson", "stream+json", "jsonl")  # as the automaton tells them
 _LINE_END = re.compile(rb"[\r\n]")
 
 

@@ -11,6 +11,7 @@ KNOWN_CODINGS = ("gzip", "deflate", "br", "zstd")
 OTHER_CODING = "other"
 
 _ALIASES = {"x-gzip": "gzip", "": "identity", "none": "identity"}
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 _ZLIB_HEADER_BYTES = 2  # RFC 1950 2.2: CMF and FLG
 _DEFLATE_METHOD = 8
@@ -26,6 +27,12 @@ def coding(content_encoding: str) -> str:
     return names[0] if len(names) == 1 and names[0] in KNOWN_CODINGS else OTHER_CODING
 
 
+def body_coding(content_encoding: str, start: bytes) -> str:
+    """Return a body's coding by its header field and its first bytes: a captured head may be cut before the field."""
+    name = coding(content_encoding)
+    return "gzip" if name == "identity" and start.startswith(_GZIP_MAGIC) else name
+
+
 class Inflate:
     """Undo one content coding of a body fed in any pieces; an unsupported or broken one gives no bytes."""
 
@@ -38,9 +45,14 @@ class Inflate:
         self.broken = False  # the bytes are not what the coding's name says
         self.overflowed = False  # the bound was met; what came before it is right
 
+    @property
+    def readable(self) -> bool:
+        """Tell whether everything fed so far could be opened."""
+        return self.supported and not self.broken and not self.overflowed
+
     def feed(self, data: bytes) -> bytes:
         """Return what `data` opens to."""
-        if not self.supported or self.broken or self.overflowed:
+        if not self.readable:
             return b""
         if self._name == "identity":
             return self._bounded(data)

@@ -17,6 +17,7 @@ TRACEPOINTS = (
     ("socket_sent", "sock_send_length"),
     ("socket_received", "sock_recv_length"),
     ("socket_state", "inet_sock_set_state"),
+    ("socket_gone", "tcp_destroy_sock"),
     ("socket_reset", "tcp_receive_reset"),
     ("socket_failed", "inet_sk_error_report"),
     ("process_exec", "sched_process_exec"),

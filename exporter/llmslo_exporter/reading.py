@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llmslo_exporter import outcome as outcomes
-from llmslo_exporter.body import Body
 from llmslo_exporter.dialects import find
 from llmslo_exporter.dialects.dialect import Dialect, Facts, RequestFacts
 from llmslo_exporter.excerpt import excerpt_facts
@@ -24,7 +23,7 @@ from llmslo_exporter.http1 import (
     parse_request_head,
     parse_response_head,
 )
-from llmslo_exporter.inflate import OTHER_CODING, coding
+from llmslo_exporter.inflate import OTHER_CODING, Inflate, body_coding, coding
 from llmslo_exporter.providers import Evidence, provider_of
 from llmslo_exporter.replay import replay
 from llmslo_exporter.summary import End, FinishReason, Summary
@@ -170,7 +169,7 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
         finishes=_one_per_choice(finishes, choices),
         choices=choices,
         is_error=summary.error_seen or facts.error is not None,
-        is_ended=_is_ended(summary, head, complete=summary.terminal_seen),
+        is_ended=_is_ended(summary, head, terminal=summary.terminal_seen),
         is_blind=lost,
         ttft_unknown=lost and head.is_success,
     )
@@ -192,7 +191,7 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
         finishes=tuple(run.facts.finishes.values()),
         choices=max(asked.choices, len(run.facts.choices), 1),
         is_error=run.facts.error is not None,
-        is_ended=_is_ended(summary, head, complete=run.complete or run.facts.terminal),
+        is_ended=_is_ended(summary, head, terminal=run.facts.terminal),
         is_blind=lost,
         ttft_unknown=lost and run.first_token_s is None and head.is_success,
         coding=OTHER_CODING if name == "identity" else name,  # the head was cut before the field
@@ -201,13 +200,14 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
 
 def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Reply:
     """Read an answer that is no stream: its pieces, or what is left when some are missing."""
-    body = Body(head, summary.pieces[0].data if summary.pieces else b"")
-    content = b"".join(map(body.feed, (piece.data for piece in summary.pieces)))
-    is_whole = bool(content) and body.readable and not summary.pieces_lost
+    start = summary.pieces[0].data if summary.pieces else b""
+    inflate = Inflate(body_coding(head.headers.joined("content-encoding"), start))
+    content = b"".join(inflate.feed(piece.data) for piece in summary.pieces)
+    is_whole = bool(content) and inflate.readable and not summary.pieces_lost
     facts = dialect.answer(content) if is_whole else Facts()
     if facts == Facts():
         facts = dialect.cut_answer(content or summary.response_body, summary.response_tail or content)
-    is_complete = body.complete or (head.ends_at_close and is_whole and parse_json(content) is not None)
+    is_complete = head.ends_at_close and is_whole and parse_json(content) is not None
     return _Reply(
         facts=facts,
         finishes=tuple(facts.finishes.values()),
@@ -215,9 +215,9 @@ def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Rep
     )
 
 
-def _is_ended(summary: Summary, head: ResponseHead, *, complete: bool) -> bool:
+def _is_ended(summary: Summary, head: ResponseHead, *, terminal: bool) -> bool:
     """Tell whether a stream's body ended properly: a next request on the connection shows it too."""
-    if complete or summary.response_complete or summary.end is End.NEXT:
+    if terminal or summary.response_complete or summary.end is End.NEXT:
         return True
     closed = outcomes.closed_by(summary.role, summary.closer, summary.end)
     return head.ends_at_close and closed is ClosedBy.SERVER

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from llmslo_exporter.body import Body
 from llmslo_exporter.dialects.dialect import Content, Dialect, Facts
 from llmslo_exporter.excerpt import Events
 from llmslo_exporter.http1 import ResponseHead
+from llmslo_exporter.inflate import Inflate, body_coding
 from llmslo_exporter.sse import Event
 from llmslo_exporter.summary import Piece
 
@@ -24,7 +24,6 @@ class Replay:
     max_gap_s: float | None  # None: fewer than two content events
     content_events: int
     terminal_s: float | None
-    complete: bool  # the framing ended properly
     readable: bool  # every piece could be opened, every event was within the bound
 
 
@@ -59,11 +58,12 @@ class _Meter:
 def replay(dialect: Dialect, head: ResponseHead, pieces: Iterable[Piece]) -> Replay:
     """Measure a stream from the pieces of its encoded body, in their order."""
     pieces = tuple(pieces)
-    body = Body(head, pieces[0].data if pieces else b"")
+    start = pieces[0].data if pieces else b""
+    inflate = Inflate(body_coding(head.headers.joined("content-encoding"), start))
     events = Events(head.headers.joined("content-type"))
     meter = _Meter()
     for piece in pieces:
-        for event in events.feed(body.feed(piece.data)):
+        for event in events.feed(inflate.feed(piece.data)):
             meter.take(dialect.event(event), piece.at_s)
         if meter.facts.terminal:
             break
@@ -78,6 +78,5 @@ def replay(dialect: Dialect, head: ResponseHead, pieces: Iterable[Piece]) -> Rep
         max_gap_s=meter.max_gap_s,
         content_events=meter.content_events,
         terminal_s=meter.terminal_s,
-        complete=body.complete,
-        readable=body.readable and not events.dropped,
+        readable=inflate.readable and not events.dropped,
     )

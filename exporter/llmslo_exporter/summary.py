@@ -55,7 +55,7 @@ class FinishReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of response body bytes as read or written in one call (framing of the transfer coding included)."""
+    """A run of response body bytes from one read or write, the transfer coding removed; a long one comes in several."""
 
     at_s: float
     data: bytes
@@ -96,7 +96,7 @@ class Summary:
     encoded: bool  # content-encoding other than identity: the automaton saw nothing
     error_seen: bool  # an in-stream error event
     terminal_seen: bool
-    response_complete: bool  # the HTTP framing of the response ended properly
+    response_complete: bool  # last chunk, Content-Length satisfied, or closed by the sender of a body without a length
     scan_lost: bool  # bytes of this stream were not scanned: counts and instants may be short
     pieces_lost: bool  # pieces are missing (bound reached, ring full)
     end: End
@@ -107,7 +107,7 @@ class Summary:
     response_head: bytes  # status line and headers of the final head, cut at 2 KiB
     response_body: bytes  # first 1 KiB of the body, transfer coding removed (streams)
     response_tail: bytes  # last 2 KiB of the body, transfer coding removed (streams)
-    pieces: tuple[Piece, ...]  # non-stream and compressed bodies
+    pieces: tuple[Piece, ...]  # non-stream and compressed bodies, transfer coding removed
 
     def __repr__(self) -> str:
         return f"Summary(key={self.key}, role={self.role.value}, end={self.end.name}, events={self.content_events})"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class Scope:
     """Keys that count as content only inside the value of another key.
 
-    The scope of `key` runs from its opening bracket to the first closing one of the same kind outside strings.
+    The scope of `key` runs from its opening bracket to the closing one that belongs to it. The automaton counts only
+    brackets of the scope's own kind, and down to automaton.SCOPE_DEPTH: below that, it takes the scope to end early.
     """
 
     key: str

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.demo.measured import Measured, parse
 from deploy.demo.prometheus import Sample
-from deploy.demo.verdict import Seen, by_client, by_kernel, disagreements, table
+from deploy.demo.verdict import Seen, by_client, by_kernel, disagreements, hops_missing, table
 
 OWN = Seen(Counter(ok=4), 0.100, 4, 117, 96)
 
@@ -55,6 +55,16 @@ def test_only_the_workloads_own_series_count():
     ttft, counts = [Sample({"workload": "curl"}, 0.098)], [Sample({"workload": "curl"}, 4.0)]
     assert by_kernel("curl", exchanges, ttft, counts, tokens) == seen()
     assert by_kernel("absent", exchanges, ttft, counts, tokens) == Seen()
+
+
+def test_a_hop_that_missed_an_exchange_is_said():
+    samples = [
+        Sample({"workload": "nginx", "role": "server"}, 24.0),
+        Sample({"workload": "nginx", "role": "client"}, 23.0),
+        Sample({"workload": "llama-server", "role": "server"}, 24.0),
+    ]
+    assert hops_missing(samples, 24) == ["nginx as client: the clients had 24 exchanges, the kernel saw 23"]
+    assert len(hops_missing([], 24)) == 3
 
 
 def test_a_clients_lines_survive_its_chatter():

@@ -1,4 +1,4 @@
-"""HTTP/1.1 heads and chunks, as an observer meets them: cut, folded, repeated, in any bytes."""
+"""HTTP/1.1 heads, as an observer meets them: cut, folded, repeated, in any bytes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmslo_exporter.http1 import (
-    MAX_CHUNK_LINE_BYTES,
-    MAX_TRAILER_BYTES,
-    Chunked,
-    parse_request_head,
-    parse_response_head,
-)
+from llmslo_exporter.http1 import content_length, parse_request_head, parse_response_head
 
 REQUEST = (
     b"POST /v1/chat/completions?api-version=1 HTTP/1.1\r\nHost: api.openai.com\r\nX-Stainless-Retry-Count: 2\r\n"
@@ -22,8 +16,6 @@ RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n"
     b"Keep-Alive: timeout=5, max=100\r\n\r\n"
 )
-CHUNKS = b'e\r\ndata: [DONE]\n\n\r\n1A;name="a;b"\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nX-Trailer: 1\r\n\r\n'
-PAYLOAD = b"data: [DONE]\n\nabcdefghijklmnopqrstuvwxyz"
 
 
 def test_request_head_gives_method_path_and_headers():
@@ -57,7 +49,7 @@ def test_header_names_ignore_case_and_duplicates_join():
     head = parse_response_head(b"HTTP/1.1 200 OK\nTRANSFER-encoding: gzip\nTransfer-Encoding:  Chunked \n\n")
     assert head is not None
     assert head.headers.joined("transfer-encoding") == "gzip, chunked"
-    assert head.is_chunked
+    assert not head.ends_at_close
 
 
 def test_folded_header_lines_and_foreign_bytes_are_kept():
@@ -80,50 +72,13 @@ def test_interim_heads_are_passed_over():
 def test_a_content_length_that_is_no_number_counts_as_absent(text):
     head = parse_response_head(f"HTTP/1.1 200 OK\r\nContent-Length: {text}\r\n\r\n".encode("latin-1"))
     assert head is not None
-    assert head.content_length is None
+    assert content_length(head.headers) is None
+    assert head.ends_at_close
 
 
-@pytest.mark.parametrize("cut", range(len(CHUNKS) + 1))
-def test_chunks_do_not_depend_on_read_sizes(cut):
-    chunked = Chunked()
-    assert chunked.feed(CHUNKS[:cut]) + chunked.feed(CHUNKS[cut:]) == PAYLOAD
-    assert chunked.complete
-
-
-def test_chunks_byte_by_byte_end_only_with_the_last_byte():
-    chunked = Chunked()
-    out = b""
-    for at in range(len(CHUNKS)):
-        assert not chunked.complete
-        out += chunked.feed(CHUNKS[at : at + 1])
-    assert out == PAYLOAD
-    assert chunked.complete
-    assert chunked.feed(b"5\r\nafter\r\n") == b""
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"xyz\r\n", b"\r\n", b"3\r\nabcX\r\n", b"-1\r\n", b"1" * 17 + b"\r\n", b"1;" + b"a" * MAX_CHUNK_LINE_BYTES],
-)
-def test_bytes_that_are_no_chunks_break_and_stay_broken(data):
-    chunked = Chunked()
-    chunked.feed(data)
-    assert chunked.broken
-    assert chunked.feed(b"3\r\nabc\r\n") == b""
-    assert not chunked.complete
-
-
-def test_endless_trailers_break():
-    chunked = Chunked()
-    chunked.feed(b"0\r\n" + b"A: b\r\n" * MAX_TRAILER_BYTES)
-    assert chunked.broken
-
-
-@given(st.binary(max_size=300), st.integers(0, 300))
-def test_foreign_bytes_never_raise(data, cut):
+@given(st.binary(max_size=300))
+def test_foreign_bytes_never_raise(data):
     parse_request_head(data)
     parse_request_head(b"POST /completions HTTP/1.1\r\n" + data)
     parse_response_head(data)
     parse_response_head(b"HTTP/1.1 200 OK\r\n" + data)
-    whole, parts = Chunked(), Chunked()
-    assert whole.feed(data) == parts.feed(data[:cut]) + parts.feed(data[cut:])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmslo_exporter.inflate import MAX_INFLATED_BYTES, Inflate, coding
+from llmslo_exporter.inflate import MAX_INFLATED_BYTES, Inflate, body_coding, coding
 
 TEXT = b'{"usage":{"prompt_tokens":12}}' * 3
 RAW = zlib.compressobj(wbits=-15)
@@ -60,7 +60,7 @@ def test_a_body_of_exactly_the_bound_is_no_bomb():
 def test_unsupported_codings_give_nothing_and_say_so():
     inflate = Inflate("br")
     assert inflate.feed(b"\x0b\x02\x80") == b""
-    assert not inflate.supported
+    assert not inflate.readable
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,12 @@ def test_unsupported_codings_give_nothing_and_say_so():
 )
 def test_coding_names_are_a_closed_list(value, name):
     assert coding(value) == name
+
+
+def test_a_head_cut_before_its_coding_is_made_up_for_by_the_bytes():
+    assert body_coding("", ENCODED["gzip"][:2]) == "gzip"
+    assert body_coding("", TEXT) == body_coding("", b"") == "identity"
+    assert body_coding("br", ENCODED["gzip"]) == "br"
 
 
 @given(st.sampled_from(["gzip", "deflate"]), st.lists(st.binary(max_size=40), max_size=5))
