@@ -14,6 +14,12 @@ struct raw_args {
 };
 #define RAW(event, name) int name(struct raw_args *ctx)
 #define LICENSE
+#ifdef LLMSLO_BOUNDED
+/* Before Linux 6.9: the verifier walks every turn, some 7 500 instructions of the million it grants a program. With 33
+ * jumps the scan goes 66 KB into a call. */
+#define TURNS 32
+#define REPEAT _Pragma("clang loop unroll(disable)") for (u32 turn = 0; turn < TURNS; turn++)
+#else
 /* may_goto (Linux 6.9): a loop that the verifier need not unroll, without a function pointer. The bytes are the
  * instruction's, for assemblers that do not know it: opcode 0xe5, the jump's distance in its offset. */
 #define CAN_LOOP                                                                                                       \
@@ -27,3 +33,5 @@ struct raw_args {
 	go:                                                                                                            \
 		can;                                                                                                   \
 	})
+#define REPEAT while (CAN_LOOP)
+#endif

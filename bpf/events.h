@@ -25,7 +25,8 @@
 #define ACTION_SHIFT 19
 
 struct automaton {
-	u32 next[CELLS];
+	u8 next[CELLS * 4]; /* of u32. BCC makes a text parser of every map's value, and an array of bytes is one field to it:
+			     * CELLS fields take it half a minute. */
 	u32 start_request; /* rows */
 	u32 start_response;
 	u32 start_chunk;      /* first chunk-size line */
@@ -47,7 +48,7 @@ struct automaton {
 #define A_INTERIM 0x0200  /* status 1xx */
 #define A_SWITCH 0x0400   /* status 101 */
 #define A_BODYLESS 0x0800 /* status 204, 304 */
-#define A_LENGTH 0x1000   /* a Content-Length was there */
+#define A_LENGTH 0x1000   /* the first digit of a Content-Length: the number begins anew */
 #define A_TO_CLOSE 0x2000 /* no automaton action: the body ends with the connection */
 
 /* Actions while reading an event stream. */
@@ -149,6 +150,13 @@ struct cursor {
 	u32 output;
 };
 
+/* What a turn of the loop works on: in the record for the same reason as the cursor. */
+struct scratch {
+	u64 base; /* an iovec */
+	u64 len;
+	u8 block[64]; /* bytes to scan, padded with zeros */
+};
+
 /* Cold state and the record sent at the end of the exchange. */
 struct record {
 	u32 kind;
@@ -175,6 +183,7 @@ struct record {
 	u8 request_body[REQUEST_BODY];
 	u8 response_body[RESPONSE_BODY];
 	struct cursor cursor; /* not sent */
+	struct scratch scratch; /* not sent */
 	u8 slack[RESPONSE_BODY]; /* not sent: the verifier adds the largest offset to the largest length */
 };
 

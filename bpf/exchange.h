@@ -256,7 +256,8 @@ static __always_inline void begin_body(struct exchange *x, struct record *r, str
 /* Read a piece of a head or of a chunk-size line. */
 static __always_inline int step_head(struct scene *s, struct message *m, u64 src, u64 avail) {
 	struct cursor *c = &s->r->cursor;
-	u8 block[HEAD_BLOCK] = {};
+	u8 *block = s->r->scratch.block;
+	__builtin_memset(block, 0, HEAD_BLOCK);
 	u64 take = avail < HEAD_BLOCK ? avail : HEAD_BLOCK;
 	BOUND(take, 2 * HEAD_BLOCK - 1);
 	if (take > HEAD_BLOCK)
@@ -267,13 +268,14 @@ static __always_inline int step_head(struct scene *s, struct message *m, u64 src
 		return 1;
 	}
 	u32 is_head = m->mode == MODE_HEAD;
-	if (is_head && c->response && !s->x->first_byte_ns)
-		s->x->first_byte_ns = c->now;
 	u32 used = scan_head(s->a, m, block, is_head ? 10 : 16);
 	if (is_head) {
-		if (c->response)
+		/* Before the head may stand what a client left unread of the answer before: 0 CR LF CR LF. */
+		if (c->response && !s->x->first_byte_ns && m->row != s->a->start_response)
+			s->x->first_byte_ns = c->now;
+		if (c->response && s->x->first_byte_ns)
 			APPEND_PREFIX(s->r->response_head, RESPONSE_HEAD, s->r->response_head_len, used, src);
-		else
+		else if (!c->response)
 			APPEND_PREFIX(s->r->request_head, REQUEST_HEAD, s->r->request_head_len, used, src);
 	}
 	c->pos += used;
@@ -321,8 +323,10 @@ static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
 			p->at_ns = c->now;
 			BOUND(take, 2 * SMALL_PIECE - 1);
 			p->len = take;
-			if (take > SMALL_PIECE || bpf_probe_read_user(p->data, take, (void *)src))
+			if (take > SMALL_PIECE || bpf_probe_read_user(p->data, take, (void *)src)) {
 				p->len = 0;
+				x->flags |= X_PIECES_LOST;
+			}
 			m_submit(events, p, 1);
 			return take;
 		}
@@ -335,8 +339,10 @@ static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
 			p->at_ns = c->now;
 			BOUND(take, 2 * PIECE_BYTES - 1);
 			p->len = take;
-			if (take > PIECE_BYTES || bpf_probe_read_user(p->data, take, (void *)src))
+			if (take > PIECE_BYTES || bpf_probe_read_user(p->data, take, (void *)src)) {
 				p->len = 0;
+				x->flags |= X_PIECES_LOST;
+			}
 			m_submit(events, p, 1);
 			return take;
 		}
@@ -350,7 +356,8 @@ static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
 static __always_inline u64 watch(struct scene *s, u64 src, u64 run, u32 ends) {
 	struct cursor *c = &s->r->cursor;
 	struct exchange *x = s->x;
-	u8 block[STREAM_BLOCK] = {};
+	u8 *block = s->r->scratch.block;
+	__builtin_memset(block, 0, STREAM_BLOCK);
 	u64 take = run < STREAM_BLOCK ? run : STREAM_BLOCK;
 	BOUND(take, 2 * STREAM_BLOCK - 1);
 	if (take > STREAM_BLOCK || bpf_probe_read_user(block, take, (void *)src)) {
@@ -382,26 +389,18 @@ static __always_inline u64 watch(struct scene *s, u64 src, u64 run, u32 ends) {
 	return take;
 }
 
-#ifdef LLMSLO_BCC
-M_HASH(work, u64, struct stream_key, CALLS);
-M_JUMPS(more_probe);
-M_JUMPS(more_raw);
-#endif
-
 /* One step through the bytes of a call: the next iovec, a piece of a head, or a run of a body. Returns 1 at the end. */
 static __always_inline int step(struct scene *s) {
 	struct cursor *c = &s->r->cursor;
 	struct exchange *x = s->x;
 	if (c->pos >= c->len) {
-		struct {
-			u64 base, len;
-		} v = {};
-		if (!c->iovs || !c->budget || bpf_probe_read_user(&v, sizeof(v), (void *)c->iov))
+		struct scratch *v = &s->r->scratch;
+		if (!c->iovs || !c->budget || bpf_probe_read_user(v, offsetof(struct scratch, block), (void *)c->iov))
 			return 1;
-		c->iov += sizeof(v);
+		c->iov += offsetof(struct scratch, block);
 		c->iovs--;
-		c->base = v.base;
-		c->len = v.len < c->budget ? v.len : c->budget;
+		c->base = v->base;
+		c->len = v->len < c->budget ? v->len : c->budget;
 		c->budget -= c->len;
 		c->pos = 0;
 		c->copied = 0;
@@ -428,13 +427,6 @@ static __always_inline int step(struct scene *s) {
 		m->mode = (m->head_flags & A_CHUNKED) ? MODE_SIZE : MODE_DONE;
 	return 0;
 }
-
-#ifndef LLMSLO_BCC
-static long step_once(u32 i, void *scene) {
-	(void)i;
-	return step(scene);
-}
-#endif
 
 /* The bytes of the call are read: set the instants they brought, end the exchange where they ended it. */
 static __always_inline void settle(struct exchange *x, struct cursor *c) {
@@ -466,37 +458,91 @@ static __always_inline void settle(struct exchange *x, struct cursor *c) {
 	}
 }
 
-/* Follow the bytes of a call to their end; in BCC's build in several programs. */
-static __always_inline void follow(void *ctx, struct scene *s, u32 transport) {
+/* The scan ended before the bytes did. */
+static __always_inline void lose_rest(struct scene *s) {
+	count(LOSS_SCAN, 1);
+	s->x->flags |= X_SCAN_LOST;
+}
+
 #ifdef LLMSLO_BCC
+/* BCC has no bpf_loop, and it would inline the scan into every program that needs it: seconds of compiling, and more
+ * paths than the verifier walks. One program of each kind scans, and jumps to itself while bytes are left. */
+struct work {
+	struct stream_key key;
+	u64 sock;
+	u64 outgoing;
+};
+M_HASH(work, u64, struct work, CALLS); /* by thread */
+M_JUMPS(more_probe);
+M_JUMPS(more_raw);
+
+/* Go to the program that scans; comes back only where the kernel refuses, as it does the 34th jump in a row. */
+static __always_inline void jump(void *ctx, u32 transport) {
+	if (transport == TRANSPORT_TLS) { /* a program jumps to its own kind only */
+		m_tail_call(more_probe, ctx, 0);
+	} else {
+		m_tail_call(more_raw, ctx, 0);
+	}
+}
+
+/* What the program does after the bytes must be done by the one that scans, too. */
+static __always_inline void follow(void *ctx, struct scene *s, u64 sock, u32 outgoing, u32 transport) {
+	u64 id = bpf_get_current_pid_tgid();
+	struct work w = {};
+	w.key = s->x->key;
+	w.sock = sock;
+	w.outgoing = outgoing;
+	if (!m_update(work, &id, &w))
+		jump(ctx, transport);
+	m_delete(work, &id);
+	lose_rest(s);
+}
+
+/* Go on where the program before this one stopped. Returns 0 where there is nothing to go on with. */
+static __always_inline int resume(void *ctx, struct work *w, u32 transport) {
+	u32 none = 0;
 	int done = 0;
-	while (CAN_LOOP) {
-		done = step(s);
-		if (done)
-			break;
-	}
-	if (!done) {
-		u64 id = bpf_get_current_pid_tgid();
-		struct stream_key key = s->x->key;
-		m_update(work, &id, &key);
-		if (transport == TRANSPORT_TLS) { /* a program jumps to its own kind only */
-			m_tail_call(more_probe, ctx, 0);
-		} else {
-			m_tail_call(more_raw, ctx, 0);
+	u64 id = bpf_get_current_pid_tgid();
+	struct scene s = {};
+	struct work *of = m_lookup(work, &id);
+	if (!of)
+		return 0;
+	*w = *of;
+	s.x = m_lookup(exchanges, &w->key);
+	s.r = m_lookup(records, &w->key);
+	s.a = m_lookup(automata, &none);
+	if (s.x && s.r && s.a) {
+		REPEAT {
+			done = step(&s);
+			if (done)
+				break;
 		}
-		m_delete(work, &id); /* the 34th program in a row is refused */
+		if (!done) {
+			jump(ctx, transport);
+			lose_rest(&s);
+		}
+		settle(s.x, &s.r->cursor);
 	}
+	m_delete(work, &id);
+	return 1;
+}
 #else
+static long step_once(u32 i, void *scene) {
+	(void)i;
+	return step(scene);
+}
+
+/* Follow the bytes of a call to their end. */
+static __always_inline void follow(void *ctx, struct scene *s, u64 sock, u32 outgoing, u32 transport) {
 	(void)ctx;
+	(void)sock;
+	(void)outgoing;
 	(void)transport;
-	int done = bpf_loop(STEPS, step_once, s, 0) < STEPS;
-#endif
-	if (!done) {
-		count(LOSS_SCAN, 1);
-		s->x->flags |= X_SCAN_LOST;
-	}
+	if (bpf_loop(STEPS, step_once, s, 0) >= STEPS)
+		lose_rest(s);
 	settle(s->x, &s->r->cursor);
 }
+#endif
 
 #define POST 0x2054534f50ULL /* "POST ", little endian */
 #define DATA 0x3a61746164ULL /* "data:" */
@@ -588,7 +634,7 @@ static __always_inline struct exchange *begin(struct stream_key *key, struct exc
 }
 
 /* The bytes of one successful call on a connection: `n` of them, the first iovec in the cursor. */
-static __always_inline void deliver(void *ctx, struct stream_key *of, struct cursor *c, u64 n, u32 outgoing,
+static __always_inline void deliver(void *ctx, struct stream_key *of, struct cursor *c, u64 n, u64 sock, u32 outgoing,
 				    u32 transport) {
 	u32 none = 0;
 	struct stream_key key = *of;
@@ -625,26 +671,6 @@ static __always_inline void deliver(void *ctx, struct stream_key *of, struct cur
 	c->content = s.x->content_events;
 	c->output = s.x->output_events;
 	s.r->cursor = *c;
-	follow(ctx, &s, transport);
+	follow(ctx, &s, sock, outgoing, transport);
 }
-
-#ifdef LLMSLO_BCC
-/* Go on where the program before this one stopped. */
-static __always_inline int resume(void *ctx, u32 transport) {
-	u32 none = 0;
-	u64 id = bpf_get_current_pid_tgid();
-	struct scene s = {};
-	struct stream_key *of = m_lookup(work, &id);
-	if (!of)
-		return 0;
-	struct stream_key key = *of;
-	m_delete(work, &id);
-	s.x = m_lookup(exchanges, &key);
-	s.r = m_lookup(records, &key);
-	s.a = m_lookup(automata, &none);
-	if (s.x && s.r && s.a)
-		follow(ctx, &s, transport);
-	return 0;
-}
-#endif
 #endif

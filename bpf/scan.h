@@ -20,7 +20,7 @@ static __always_inline void count(u32 slot, u64 n) {
 }
 
 static __always_inline u32 entry(struct automaton *a, u32 row, u32 byte) {
-	return a->next[(row & (CELLS - 256)) | (byte & 0xff)];
+	return ((u32 *)a->next)[(row & (CELLS - 256)) | (byte & 0xff)];
 }
 
 /* Read part of a head or size line. Returns how many bytes belonged to it. */
@@ -37,6 +37,7 @@ static __always_inline u32 scan_head(struct automaton *a, struct message *m, u8 
 			u32 act = e >> ACTION_SHIFT;
 			u64 digit = (byte & 15) + 9 * (byte >> 6);
 			u64 keep = (u64)((act >> 1) & 1) - 1; /* all ones unless A_DIGIT */
+			value &= (u64)((act >> 12) & 1) - 1;  /* A_LENGTH: the first digit of the header's value */
 			value = (value & keep) | ((value * base + digit) & ~keep);
 			row = e;
 			flags |= act;

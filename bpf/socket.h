@@ -120,7 +120,7 @@ static __always_inline void note_closer(u64 sock, u8 closer) {
 		return;
 	struct stream_key key = {};
 	struct exchange *x = exchange_on(sock, &key);
-	if (x && !x->closer)
+	if (x && !x->closer && !(x->dead && closer == CLOSER_NETWORK))
 		x->closer = closer;
 }
 
@@ -197,7 +197,7 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 			return 0;
 	}
 	c.now = bpf_ktime_get_ns();
-	deliver(ctx, &key, &c, result, outgoing, TRANSPORT_SOCKET);
+	deliver(ctx, &key, &c, result, sock, outgoing, TRANSPORT_SOCKET);
 	if (outgoing)
 		bury(sock);
 	return 0;
@@ -205,7 +205,10 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 
 #ifdef LLMSLO_BCC
 RAW(sock_send_length, socket_more) {
-	return resume(ctx, TRANSPORT_SOCKET);
+	struct work w = {};
+	if (resume(ctx, &w, TRANSPORT_SOCKET) && w.outgoing)
+		bury(w.sock);
+	return 0;
 }
 #endif
 
@@ -225,7 +228,8 @@ RAW(tcp_receive_reset, socket_reset) {
 	return 0;
 }
 
-/* The kernel gave up on the peer (ETIMEDOUT and its kin). After a reset it is raised too: that one came first. */
+/* The kernel gave up on the peer (ETIMEDOUT and its kin). Raised after a reset too: that one came first; and by our own
+ * close with SO_LINGER 0, but then the socket is dead already. */
 RAW(inet_sk_error_report, socket_failed) {
 	note_closer(ctx->args[0], CLOSER_NETWORK);
 	return 0;

@@ -91,6 +91,14 @@ static __always_inline void bury_stream(struct stream_key *key) {
 		finish(x, key, bpf_ktime_get_ns(), END_CLOSED, CLOSER_PEER);
 }
 
+/* After the bytes, which may have begun the exchange. */
+static __always_inline void after_data(struct stream_key *key, u64 sock, u32 outgoing) {
+	if (outgoing && is_hot_task(key->owner)) {
+		learn_socket(key, sock, outgoing);
+		bury_stream(key);
+	}
+}
+
 static __always_inline int leave_data(struct pt_regs *ctx, u32 outgoing) {
 	struct call k = {};
 	struct cursor c = {};
@@ -108,17 +116,17 @@ static __always_inline int leave_data(struct pt_regs *ctx, u32 outgoing) {
 	c.now = outgoing ? k.enter_ns : bpf_ktime_get_ns();
 	if (is_hot_task(key.owner)) /* before the bytes: they may end the exchange */
 		learn_socket(&key, k.sock, outgoing);
-	deliver(ctx, &key, &c, n, outgoing, TRANSPORT_TLS);
-	if (outgoing && is_hot_task(key.owner)) {
-		learn_socket(&key, k.sock, outgoing);
-		bury_stream(&key);
-	}
+	deliver(ctx, &key, &c, n, k.sock, outgoing, TRANSPORT_TLS);
+	after_data(&key, k.sock, outgoing);
 	return 0;
 }
 
 #ifdef LLMSLO_BCC
 PROBE(tls_more) {
-	return resume(ctx, TRANSPORT_TLS);
+	struct work w = {};
+	if (resume(ctx, &w, TRANSPORT_TLS))
+		after_data(&w.key, w.sock, w.outgoing);
+	return 0;
 }
 #endif
 

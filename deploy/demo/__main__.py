@@ -20,7 +20,6 @@ from deploy.demo.prometheus import query
 from deploy.demo.stage import Stage
 from deploy.demo.verdict import Seen, by_client, by_kernel, disagreements, hops_missing, table
 
-MODEL = "gemma3-270m"
 EXCHANGES = 4  # a client
 MAX_TOKENS = 24  # with six clients about 25 s on two free cores, and two minutes where the model gets a tenth of one
 LEAVE_AFTER = 5
@@ -96,7 +95,7 @@ def run_clients(there: Stage, children: Children) -> dict[str, list[Measured]]:
 
 def client_commands(there: Stage) -> dict[str, list[str | Path]]:
     module = "deploy.demo.clients"
-    words: list[str | Path] = [there.api, there.cert, MODEL, str(EXCHANGES), str(MAX_TOKENS)]
+    words: list[str | Path] = [there.api, there.cert, queries.MODEL, str(EXCHANGES), str(MAX_TOKENS)]
     node = shutil.which("node")
     if node is None:
         msg = "no `node` in PATH: `make setup` installs it"
@@ -159,7 +158,7 @@ def how_to_go_on(there: Stage, children: Children) -> str:
         f"  model       {there.api} (certificate {there.cert})\n"
         f"  /metrics    http://{there.exporter}/metrics\n"
         f"  Prometheus  {there.prometheus}\n"
-        f"to stop it: kill {pids}; rm -r {there.folder}"
+        f"to stop it: kill {pids}; rm -rf {there.folder}"
     )
 
 

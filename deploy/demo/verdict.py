@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from deploy.demo.measured import Measured
 from deploy.demo.prometheus import Sample
 
-# A client takes its stamp after its own TLS, HTTP and JSON code, whose first use loads more of it, on a machine that
-# is busy with the model; the kernel's is taken when the read returns. So the client's is later, and by this at most.
-LATER_S = 0.030
+# Every client stamps just before its first send and after it has taken the first content out of TLS, HTTP and JSON,
+# so its time holds the kernel's: its mean may be later by what that code costs on a machine busy with the model.
+LATER_S = 0.010
 LATER_SHARE = 0.10
-# A client's start stamp may lie after the first send (curl's does); more than this and one of the clocks is wrong.
-EARLIER_S = 0.005
-
+EARLIER_S = 0.001  # the clients' clocks have microseconds; none may be earlier
 
 # The proxy reads each exchange and writes it again, the model server reads it: each of them sees it in each role once.
 HOPS = (("nginx", "server"), ("nginx", "client"), ("llama-server", "server"))

@@ -14,29 +14,34 @@ MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Assembly:
-    """Pieces by exchange. When all of them are too many, those of the exchange that began first go; `dropped` counts."""
+    """Pieces by exchange. When all of them are too many, an exchange's are given up, and `take` says so."""
 
     max_bytes: int = MAX_BYTES
-    dropped: int = 0
     _pieces: OrderedDict[Identity, list[Piece]] = field(default_factory=OrderedDict)
+    _given_up: set[Identity] = field(default_factory=set)
     _bytes: int = 0
 
     def add(self, shipped: Shipped) -> None:
         """Keep one piece."""
+        if shipped.identity in self._given_up:
+            return
         self._pieces.setdefault(shipped.identity, []).append(shipped.piece)
         self._bytes += len(shipped.piece.data)
         while self._bytes > self.max_bytes and self._pieces:
-            _, lost = self._pieces.popitem(last=False)
+            identity, lost = self._pieces.popitem(last=False)
             self._bytes -= sum(len(piece.data) for piece in lost)
-            self.dropped += 1
+            self._given_up.add(identity)
 
-    def take(self, identity: Identity) -> tuple[Piece, ...]:
-        """Return the pieces of an exchange and forget them."""
+    def take(self, identity: Identity) -> tuple[Piece, ...] | None:
+        """Return the pieces of an exchange and forget them; None when they were given up."""
         pieces = self._pieces.pop(identity, [])
         self._bytes -= sum(len(piece.data) for piece in pieces)
+        if identity in self._given_up:
+            self._given_up.discard(identity)
+            return None
         return tuple(pieces)
 
     def keep_only(self, open_: set[Identity]) -> None:
         """Forget pieces of exchanges that are neither open nor ended with a record: the kernel let them go."""
-        for identity in [identity for identity in self._pieces if identity not in open_]:
+        for identity in [identity for identity in (*self._pieces, *self._given_up) if identity not in open_]:
             self.take(identity)

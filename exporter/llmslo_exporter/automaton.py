@@ -233,8 +233,10 @@ def _request(b: Builder, paths: Sequence[str], lines: int) -> int:
     search = _search(b, "path", patterns, {NEWLINE: bad, ord(" "): bad, ord("?"): bad}, fold=False)
     for state in [s for s in b.states if s.name.startswith("path:")]:
         state.action = [BAD if target == bad else 0 for target in state.target]
-    for path in patterns:  # the path must end there: /v1/completions-archive is none of ours
-        b.on(b.state(f"path:{path!r}"), b" ?", rest_of_line, LLM)
+    # The path must end there: /v1/completions-archive is none of ours.
+    for prefix in {path[:i] for path in patterns for i in range(len(path) + 1)}:
+        if prefix.endswith(tuple(patterns)):
+            b.on(b.state(f"path:{prefix!r}"), b" ?", rest_of_line, LLM)
     _literal(b, "post", b"POST ", start, search, bad)
     return start
 
@@ -244,6 +246,7 @@ def _response(b: Builder, lines: int) -> int:
     start, bad, rest = b.state("response"), b.state("bad!"), b.state("rest")
     version, blank, status = b.state("version"), b.state("version-end"), b.state("status")
     _literal(b, "http", b"HTTP/1.", start, version, bad)
+    b.on(start, b"0\r\n", start)  # what a client left unread of the answer before
     b.otherwise(version, bad, BAD)
     b.on(version, b"01", blank)
     b.otherwise(blank, bad, BAD)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
+from llmslo_exporter.automaton import NDJSON, SSE
 from llmslo_exporter.errors import DecodeError
 from llmslo_exporter.summary import Closer, End, Piece, Role, Summary, Transport
 
@@ -30,7 +31,6 @@ RECORD_BYTES = TEXTS_AT + sum(TEXTS)
 
 RECORD_EXCHANGE, RECORD_PIECE, RECORD_PROCESS, RECORD_EXIT, RECORD_TLS_FAILED = 1, 2, 3, 4, 5
 X_ENCODED, X_ERROR, X_TERMINAL, X_COMPLETE, X_SCAN_LOST, X_PIECES_LOST, X_MID = 1, 2, 4, 8, 16, 32, 64
-BODY_SSE, BODY_NDJSON = 1, 2
 AF_INET, AF_INET6 = 2, 10
 MAX_KEPT_CHOICES = 15
 
@@ -94,7 +94,7 @@ class Hot:
     flags: int
     end: int
     closer: int
-    body: int
+    answer_flags: int
 
     @property
     def is_tls(self) -> bool:
@@ -127,7 +127,7 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
         flags,
         end,
         closer,
-        fields[-1],
+        fields[-3],
     )
 
 
@@ -139,15 +139,14 @@ def with_end(raw: bytes, end: End, closer: Closer) -> bytes:
     return raw[:END_AT] + bytes((end, raw[END_AT + 1] or closer)) + raw[END_AT + 2 :]
 
 
-def decode_record(raw: bytes, pieces: tuple[Piece, ...]) -> Summary:
-    """Decode `struct record` with the pieces that came before it. Raises DecodeError when the layout does not fit."""
+def decode_record(raw: bytes, pieces: tuple[Piece, ...] | None) -> Summary:
+    """Decode `struct record` with the pieces that came before it (None: they were given up). Raises DecodeError when the layout does not fit."""
     if len(raw) < RECORD_BYTES:
         msg = f"a record is {len(raw)} bytes, the layout needs {RECORD_BYTES}: exporter and bpf/events.h disagree"
         raise DecodeError(msg)
     hot = decode_hot(memoryview(raw)[HOT_AT:])
     cgroup, shake, *lengths, family, port, peer, comm, sni = RECORD_REST.unpack_from(raw, REST_AT)
     texts = _texts(raw, lengths)
-    stream = hot.body in (BODY_SSE, BODY_NDJSON)
     return Summary(
         key=hash(hot.identity),
         role=hot.role,
@@ -172,16 +171,16 @@ def decode_record(raw: bytes, pieces: tuple[Piece, ...]) -> Summary:
         bytes_out=hot.bytes_out,
         choices_seen=hot.choices.bit_count(),
         finishes=_finishes(hot.finishes),
-        stream=stream,
+        stream=bool(hot.answer_flags & (SSE | NDJSON)),
         encoded=bool(hot.flags & X_ENCODED),
         error_seen=bool(hot.flags & X_ERROR),
         terminal_seen=bool(hot.flags & X_TERMINAL),
         response_complete=bool(hot.flags & X_COMPLETE),
         scan_lost=bool(hot.flags & X_SCAN_LOST),
-        pieces_lost=bool(hot.flags & X_PIECES_LOST),
+        pieces_lost=bool(hot.flags & X_PIECES_LOST) or pieces is None,
         end=End(hot.end),
         closer=Closer(hot.closer),
-        pieces=pieces,
+        pieces=pieces or (),
         **texts,
     )
 
@@ -214,7 +213,8 @@ def _texts(raw: bytes, lengths: list[int]) -> dict[str, bytes]:
     return {
         "response_tail": _unrolled(parts[0], response_tail),
         "request_head": parts[1][:request_head],
-        "response_head": parts[2][:response_head],
+        # What a client left unread of the answer before may share a block with the head.
+        "response_head": parts[2][:response_head].lstrip(b"0\r\n"),
         "request_tail": _unrolled(parts[3], request_tail),
         "request_body": parts[4][:request_body],
         "response_body": parts[5][:response_body],

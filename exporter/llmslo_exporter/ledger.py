@@ -48,7 +48,7 @@ class Ledger:
             if raw is not None:
                 yield Entry(key, raw, decode_hot(raw))
 
-    def summary(self, entry: Entry, end: End, closer: Closer, pieces: tuple[Piece, ...] = ()) -> Summary | None:
+    def summary(self, entry: Entry, end: End, closer: Closer, pieces: tuple[Piece, ...] | None = ()) -> Summary | None:
         """Return the exchange as if it ended now; None when the kernel has ended it meanwhile."""
         record = self._loader.lookup("records", entry.key)
         if record is None:

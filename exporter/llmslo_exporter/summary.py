@@ -92,7 +92,7 @@ class Summary:
     bytes_out: int
     choices_seen: int  # distinct choice indices 0-9 seen in the stream; 0: none seen
     finishes: tuple[int, int, int, int, int, int, int, int]  # per FinishReason
-    stream: bool  # event-stream or NDJSON content type, read by the kernel's automaton
+    stream: bool  # event-stream or NDJSON content type; read by the kernel's automaton unless encoded
     encoded: bool  # content-encoding other than identity: the automaton saw nothing
     error_seen: bool  # an in-stream error event
     terminal_seen: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import heapq
 import logging
 import os
@@ -154,14 +153,13 @@ class Tracer:
             return POLL_MS
         return min(POLL_MS, max(0.0, (self._looks[0][0] - time.monotonic()) * 1000))
 
-    def _sample(self, address: int, size: int) -> None:
-        raw = ctypes.string_at(address, size)
+    def _sample(self, raw: bytes) -> None:
         try:
             kind, _ = RECORD_HEAD.unpack_from(raw)
             self._handlers[kind](raw)
         except (DecodeError, KeyError, ValueError):
             self.counts.decode += 1
-            log.debug("record not understood", extra={"bytes": size})
+            log.debug("record not understood", extra={"bytes": len(raw)})
 
     def _take_exchange(self, raw: bytes) -> None:
         identity = decode_hot(memoryview(raw)[HOT_AT:]).identity

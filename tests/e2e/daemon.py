@@ -73,19 +73,23 @@ class Exporter:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.raw.append(line)
-            try:
-                record = json.loads(line)
-            except ValueError:
-                record = {}
-            with self._news:
-                if record.get("msg") == "exchange":
-                    self._found.setdefault((record["model"], record["role"]), []).append(record)
-                else:
-                    self.talk.append(line)
-                self._news.notify_all()
+        with self.process.stderr as lines:
+            for line in lines:
+                self._take(line)
         with self._news:
+            self._news.notify_all()
+
+    def _take(self, line: str) -> None:
+        self.raw.append(line)
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = {}
+        with self._news:
+            if record.get("msg") == "exchange":
+                self._found.setdefault((record["model"], record["role"]), []).append(record)
+            else:
+                self.talk.append(line)
             self._news.notify_all()
 
     def wait_ready(self, timeout_s: float = READY_S) -> float:

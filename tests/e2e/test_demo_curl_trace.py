@@ -6,10 +6,12 @@ from deploy.demo.clients.curl_trace import first_content_s
 
 TRACE = """\
 03:59:58.100000 == Info:   Trying 127.0.0.1:18444...
-{sent} => Send header, 140 bytes (0x8c)
+{sent} => Send SSL data, 5 bytes (0x5)
+0000: .....
+03:59:58.205000 => Send header, 140 bytes (0x8c)
 0000: POST /v1/chat/completions HTTP/1.1
 0024: Host: localhost:18444
-03:59:58.201000 => Send data, 90 bytes (0x5a)
+03:59:58.206000 => Send data, 90 bytes (0x5a)
 0000: {{"messages": [{{"role": "user", "content": "x"}}]}}
 03:59:58.210000 <= Recv header, 17 bytes (0x11)
 0000: HTTP/1.1 200 OK

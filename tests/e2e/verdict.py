@@ -66,7 +66,7 @@ def times_of(answer: Answer, flight: Flight) -> dict[str, float | None]:
         return None if at_s is None else at_s - flight.start_s
 
     return {
-        "first_byte_s": since(flight.reads[0][0] if flight.reads else None),
+        "first_byte_s": since(next((at_s for at_s, size in flight.reads if size), None)),
         "first_token_s": since(stamps[0] if stamps else None),
         "first_output_s": since(outputs[0] if outputs else None),
         "last_token_s": since(stamps[-1] if stamps else None),

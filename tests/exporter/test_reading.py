@@ -349,6 +349,14 @@ def test_an_answer_cut_half_way_is_not_ok(role, closer, outcome):
     assert exchange(summary).outcome is outcome
 
 
+def test_the_kernel_says_whether_the_framing_of_an_answer_ended():
+    cut = whole(CHAT_JSON, response_complete=False, end=End.CLOSED, closer=Closer.PEER)
+    assert exchange(cut).outcome is Outcome.STREAM_INTERRUPTED
+    assert exchange(replace(cut, end=End.NEXT)).outcome is Outcome.OK
+    # Its pieces may be lost: the framing ended all the same.
+    assert exchange(replace(cut, response_complete=True, pieces=(), pieces_lost=True)).outcome is Outcome.OK
+
+
 def test_an_answer_that_ends_with_the_connection_is_whole_when_its_json_is():
     summary = whole(CHAT_JSON, response_complete=False, end=End.CLOSED, closer=Closer.PEER)
     summary = replace(summary, response_head=JSON_HEAD + b"\r\n")

@@ -14,6 +14,8 @@ from llmslo_exporter.dialects import DIALECTS
 from llmslo_exporter.dialects.dialect import Content
 from llmslo_exporter.dialects.openai import OPENAI, OPENAI_WIRE
 from llmslo_exporter.sse import SseEvents
+from llmslo_exporter.summary import FinishReason
+from tests.exporter import kernel_model
 
 FIXTURES = Path(__file__).parent / "fixtures" / "openai"
 TABLE = automaton.compile_wires([dialect.wire for dialect in DIALECTS])
@@ -49,6 +51,22 @@ def test_recorded_shapes_are_read_alike(path, line_end):
     data = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", line_end) + b":"
     kernel = [event for event in kernel_events(data) if event != NOTHING]
     assert kernel == [event for event in parser_events(data) if event != NOTHING]
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.sse")), ids=lambda path: path.stem)
+def test_the_kernel_counts_what_the_parsers_read(path):
+    data = path.read_bytes()
+    tally = kernel_model.Tally(TABLE.start_stream)
+    kernel_model.read_stream(TABLE, tally, data, automaton.EVENT)
+    events = [OPENAI.event(event) for event in SseEvents().feed(data)]
+    content = [event.content for event in events if event.content is not Content.NONE]
+    assert (tally.content, tally.output) == (len(content), content.count(Content.OUTPUT))
+    reasons = [reason for event in events for reason in event.finishes.values()]
+    assert [tally.finish(reason) for reason in FinishReason] == [reasons.count(reason) for reason in FinishReason]
+    choices = frozenset[int]().union(*(event.choices for event in events))
+    assert tally.choices == sum(1 << index for index in choices)
+    assert bool(tally.seen & automaton.TERMINAL) == any(event.terminal for event in events)
+    assert bool(tally.seen & automaton.ERROR) == any(event.error is not None for event in events)
 
 
 KEYS = [

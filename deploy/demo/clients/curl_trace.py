@@ -1,6 +1,7 @@
 """curl, timed by its own trace: URL CERT MODEL COUNT MAX_TOKENS.
 
-`--trace-ascii` writes when curl sent and received each block and the blocks themselves, wrapped at 64 columns.
+`--trace-ascii` writes when curl received each block and the blocks themselves, wrapped at 64 columns. It tells of a
+send when it is done, so the stamp just before it is the line before: OpenSSL's word that it wraps the request up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from deploy.demo.clients.asking import PROMPTS, chat
 from deploy.demo.measured import Measured
 
-BLOCK = re.compile(r"^(\d\d:\d\d:\d\d\.\d{6}) (=> Send header|<= Recv data|[=<*]\S* .*?)(?:,|:|$)")
+BLOCK = re.compile(r"^(\d\d:\d\d:\d\d\.\d{6}) (=> Send header|<= Recv data|\S\S \w+)")
 DATA = re.compile(r"^[0-9a-f]{4,}: (.*)$")
 CONTENT = re.compile(r'"content": ?"[^"]')
 
@@ -41,7 +42,8 @@ def ask(url: str, cert: str, body: dict[str, object]) -> Measured:
 
 
 def first_content_s(trace: str) -> float:
-    """Return the seconds from the first header sent to the block that completed the first content."""
+    """Return the seconds from just before the first header was sent to the block that completed the first content."""
+    before: datetime | None = None
     sent: datetime | None = None
     at: datetime | None = None
     text = ""
@@ -50,9 +52,10 @@ def first_content_s(trace: str) -> float:
             at = None
             clock = datetime.strptime(block[1], "%H:%M:%S.%f")  # noqa: DTZ007 - only differences are used
             if block[2] == "=> Send header":
-                sent = sent or clock
+                sent = sent or before or clock
             elif block[2] == "<= Recv data":
                 at = clock
+            before = clock
         elif at and sent and (data := DATA.match(line)):
             text += data[1]
             if CONTENT.search(text):

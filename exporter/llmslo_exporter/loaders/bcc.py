@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import struct
 from collections.abc import Iterator
 from ctypes import CFUNCTYPE, c_int, c_void_p
 from typing import Any
@@ -31,10 +32,11 @@ _REWRITES = (
 )
 _SAMPLE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
 _JUMPS = {"more_probe": "tls_more", "more_raw": "socket_more"}
+_MAY_GOTO = struct.pack("<" + 4 * "BBhi", 0xB7, 0, 0, 0, 0xE5, 0, 1, 0, 0x05, 0, -2, 0, 0x95, 0, 0, 0)
 
 
-def translate() -> str:
-    """Return the source in BCC's dialect, all includes in place."""
+def translate(*, bounded: bool = False) -> str:
+    """Return the source in BCC's dialect, all includes in place; `bounded` for kernels without may_goto."""
     text = bpf_file(SOURCE).read_text()
     while match := _INCLUDE.search(text):
         name = "bcc.h" if match[1] == "portable.h" else match[1]
@@ -43,7 +45,18 @@ def translate() -> str:
         text = pattern.sub(replacement, text)
     ring = _RING_BYTES.search(text)
     pages = int(ring[1]) // _PAGE_BYTES if ring else 0
-    return f"#define LLMSLO_BCC 1\n#define RING_PAGES {pages}\n{text}"
+    defines = ["LLMSLO_BCC 1", f"RING_PAGES {pages}"] + ["LLMSLO_BOUNDED 1"] * bounded
+    return "".join(f"#define {define}\n" for define in defines) + text
+
+
+def _has_may_goto(bcc: Any) -> bool:  # noqa: ANN401 -- BCC has no types
+    """Ask the kernel (6.9 and later have it; a distribution may have brought it to an older one)."""
+    log = ctypes.create_string_buffer(4096)  # without one BCC prints the refusal
+    kind = bcc.BPF.SOCKET_FILTER
+    fd = bcc.libbcc.lib.bcc_prog_load(kind, b"may_goto", _MAY_GOTO, len(_MAY_GOTO), b"GPL", 0, 0, log, len(log))
+    if fd >= 0:
+        os.close(fd)
+    return bool(fd >= 0)
 
 
 class BccLoader:
@@ -60,7 +73,7 @@ class BccLoader:
             raise SetupError(msg) from error
         self._bcc: Any = bcc
         self._lib: Any = bcc.libbcc.lib
-        source = translate()
+        source = translate(bounded=not _has_may_goto(bcc))
         kinds = {name: kind for kind, name in _PROGRAM.findall(source)}
         self._functions: dict[str, Any] = {}
         self._links: dict[int, tuple[str, bytes]] = {}
@@ -140,7 +153,7 @@ class BccLoader:
 
     def open_ring(self, sample: Sample) -> None:
         """Let `sample` see every record of the ring."""
-        self._tables["events"].open_ring_buffer(lambda _context, address, size: sample(address, size))
+        self._tables["events"].open_ring_buffer(lambda _context, address, size: sample(ctypes.string_at(address, size)))
 
     def ring_fd(self) -> int:
         """Return a descriptor that polls readable when a record that wakes has come."""

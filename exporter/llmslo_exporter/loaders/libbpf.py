@@ -168,7 +168,7 @@ class LibbpfLoader:
         """Let `sample` see every record of the ring."""
 
         def call(_context: int, address: int, size: int) -> int:
-            sample(address, size)
+            sample(ctypes.string_at(address, size))
             return 0
 
         self._sample = _SAMPLE(call)  # kept: a collected callback would crash the next poll

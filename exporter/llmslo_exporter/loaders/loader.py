@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-Sample = Callable[[int, int], None]  # address and size of a record; copy what is kept, the record is reused
+Sample = Callable[[bytes], None]  # sees one record
 
 
 class Loader(Protocol):

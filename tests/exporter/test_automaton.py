@@ -1,0 +1,394 @@
+"""The table that the kernel runs: heads, chunk sizes, streams, and the conditions under which bpf/scan.h may run it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmslo_exporter import automaton as a
+from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects.openai import OPENAI_WIRE
+from llmslo_exporter.errors import ExporterError
+from llmslo_exporter.finish import FINISH_VALUES
+from llmslo_exporter.summary import FinishReason
+from tests.exporter import kernel_model as kernel
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures" / "openai").glob("*.sse"))
+TABLE = a.compile_wires([dialect.wire for dialect in DIALECTS])
+REQUEST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 1234567\r\n\r\n"
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nX-Content-Length: 9\r\n"
+    b"content-length:  90\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+FRAMING = a.CHUNKED | a.LENGTH | a.SSE | a.NDJSON | a.ENCODED | a.INTERIM | a.SWITCH | a.BODYLESS
+
+
+def head(data, start, base=kernel.DECIMAL, *, cut=0):
+    """Return what the kernel knows of a head that came in two reads, and how many bytes belonged to it."""
+    message = kernel.Message(start)
+    used = kernel.read_head(TABLE, message, data[:cut], base)
+    if not message.flags & (a.HEAD_END | a.BAD):
+        used += kernel.read_head(TABLE, message, data[cut:], base)
+    return message, used
+
+
+def request(data, cut=0):
+    return head(data, TABLE.start_request, cut=cut)
+
+
+def response(*fields, status=b"200 OK"):
+    data = b"\r\n".join((b"HTTP/1.1 " + status, *fields)) + b"\r\n\r\n"
+    message, used = head(data + b"body", TABLE.start_response)
+    assert used == len(data)
+    assert message.flags & a.HEAD_END
+    return message
+
+
+def test_a_zero_byte_changes_nothing_in_any_row():
+    rows = range(0, TABLE.rows << a.COLUMN_BITS, a.COLUMNS)
+    assert [TABLE.step(row, 0) for row in rows] == [(row, 0) for row in rows]
+
+
+def test_every_row_that_is_reached_exists():
+    assert TABLE.rows <= a.ROWS
+    assert {entry & (a.ROWS * a.COLUMNS - 1) for entry in TABLE.next} <= {r << a.COLUMN_BITS for r in range(TABLE.rows)}
+
+
+def test_the_packed_table_is_the_kernels_struct():
+    packed = TABLE.pack()
+    assert len(packed) == a.ROWS * a.COLUMNS * 4 + 8 * 4
+    assert packed[: len(TABLE.next) * 4] == TABLE.next.tobytes()
+
+
+def test_dialects_that_need_more_rows_than_there_are_are_refused():
+    wide = replace(OPENAI_WIRE, output=tuple(f"{number:04}content" for number in range(500)))
+    with pytest.raises(ExporterError, match="rows"):
+        a.compile_wires([wide])
+
+
+@pytest.mark.parametrize("cut", range(len(REQUEST) + 1))
+def test_a_request_head_is_read_alike_at_every_split(cut):
+    message, used = request(REQUEST + b"{}", cut)
+    assert (message.value, used) == (1234567, len(REQUEST))
+    assert message.flags & ~(a.USED | a.DIGIT) == a.LLM | a.LENGTH | a.HEAD_END
+
+
+@pytest.mark.parametrize("cut", range(len(RESPONSE) + 1))
+def test_a_response_head_is_read_alike_at_every_split(cut):
+    message, used = head(RESPONSE + b"5\r\ndata:", TABLE.start_response, cut=cut)
+    assert (message.value, used) == (90, len(RESPONSE))
+    assert message.flags & FRAMING == a.CHUNKED | a.LENGTH | a.SSE | a.ENCODED
+    assert message.flags & a.HEAD_END
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/v1/chat/completions",
+        b"/v1/completions",
+        b"/chat/completions",
+        b"/v1/chat/completions?api-version=2024-10-21",
+        b"/openai/deployments/gpt-4o/chat/completions?x=/y",
+        b"http://127.0.0.1:8080/v1/chat/completions",
+        b"/completions/chat/chat/completions",
+        b"/" + b"a" * 200 + b"/v1/completions",
+    ],
+)
+def test_paths_of_an_llm_are_known_with_the_byte_behind_them(target):
+    line = b"POST " + target
+    message = kernel.Message(TABLE.start_request)
+    known = line.partition(b"?")[0]
+    for at in range(len(known)):
+        kernel.read_head(TABLE, message, line[at : at + 1], kernel.DECIMAL)
+        assert not message.flags & (a.LLM | a.BAD)
+    rest = line[len(known) :] + b" HTTP/1.1\r\n\r\n"
+    assert kernel.read_head(TABLE, message, rest, kernel.DECIMAL) == len(rest)
+    assert message.flags & (a.LLM | a.BAD | a.HEAD_END) == a.LLM | a.HEAD_END
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"POST /v1/completions-archive HTTP/1.1\r\n",
+        b"POST /v1/chat/completions/ HTTP/1.1\r\n",
+        b"POST /v1/embeddings HTTP/1.1\r\n",
+        b"POST /v1/models?path=/v1/completions HTTP/1.1\r\n",
+        b"POST /V1/CHAT/COMPLETIONS HTTP/1.1\r\n",
+        b"POST /v1/chat/completions\r\n",
+        b"GET /v1/chat/completions HTTP/1.1\r\n",
+        b"post /v1/chat/completions HTTP/1.1\r\n",
+        b"POST  HTTP/1.1\r\n",
+        b"PRI * HTTP/2.0\r\n",
+        b"\x16\x03\x01\x02\x00\x01",
+    ],
+)
+def test_other_requests_are_refused_in_any_reads(line):
+    assert request(line)[0].flags & (a.BAD | a.LLM) == a.BAD
+    message = kernel.Message(TABLE.start_request)
+    for at in range(len(line)):
+        kernel.read_head(TABLE, message, line[at : at + 1], kernel.DECIMAL)
+    assert message.flags & (a.BAD | a.LLM) == a.BAD
+
+
+@pytest.mark.parametrize(
+    ("field", "flags"),
+    [
+        (b"Transfer-Encoding: chunked", a.CHUNKED),
+        (b"TRANSFER-ENCODING:gzip, Chunked", a.CHUNKED),
+        (b"Content-Type: text/event-stream", a.SSE),
+        (b"content-type:Text/Event-Stream;charset=utf-8", a.SSE),
+        (b"Content-Type: application/x-ndjson", a.NDJSON),
+        (b"Content-Type: application/stream+json", a.NDJSON),
+        (b"Content-Type: application/jsonl", a.NDJSON),
+        (b"Content-Type: application/json", 0),
+        (b"Content-Encoding: gzip", a.ENCODED),
+        (b"Content-Encoding: br", a.ENCODED),
+        (b"Content-Encoding: zstd", a.ENCODED),
+        (b"Content-Encoding: deflate", a.ENCODED),
+        (b"Content-Encoding: identity", 0),
+        (b"X-Transfer-Encoding: chunked", 0),
+        (b"Content-Type-Options: text/event-stream", 0),
+        (b"Accept: text/event-stream", 0),
+        (b"X: a\tb: content-encoding: gzip", 0),
+        (b"no colon", 0),
+        (b": Content-Encoding: gzip", 0),
+    ],
+)
+def test_header_fields_tell_the_framing_and_the_kind_of_a_body(field, flags):
+    assert response(field).flags & FRAMING == flags
+    assert response(b"Server: x", field, b"Date: y").flags & FRAMING == flags
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (b"Content-Length: 0", 0),
+        (b"content-length:42", 42),
+        (b"CONTENT-LENGTH: \t 1048576 ", 1048576),
+        (b"Content-Length: 18446744073709551615", 2**64 - 1),
+    ],
+)
+def test_a_content_length_is_read_as_a_number(field, value):
+    message = response(b"Date: Mon, 01 Jan 2024 00:00:00 GMT", field, b"X-Request-Id: 77")
+    assert (message.flags & FRAMING, message.value) == (a.LENGTH, value)
+
+
+@pytest.mark.parametrize("field", [b"Content-Length:", b"Content-Length: x1", b"Content-Length: -1", b"Content-Len: 4"])
+def test_a_content_length_that_is_no_number_is_none(field):
+    message = response(field)
+    assert (message.flags & FRAMING, message.value) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "flags"),
+    [
+        (b"100 Continue", a.INTERIM),
+        (b"103 Early Hints", a.INTERIM),
+        (b"101 Switching Protocols", a.INTERIM | a.SWITCH),
+        (b"200", 0),
+        (b"201 Created", 0),
+        (b"204 No Content", a.BODYLESS),
+        (b"304 Not Modified", a.BODYLESS),
+        (b"301 Moved", 0),
+        (b"404 Not Found", 0),
+        (b"529 Site is overloaded", 0),
+    ],
+)
+def test_a_status_tells_whether_a_body_follows(status, flags):
+    assert response(status=status).flags & FRAMING == flags
+
+
+@pytest.mark.parametrize(
+    "data", [b"HTTP/2 200\r\n", b"HTTP/1.1  200\r\n", b"HTTP/1.1 x\r\n", b"data: {}\n\n", b"HTTP/1.1 200 OK\r\n\rx"]
+)
+def test_what_is_no_response_head_is_bad(data):
+    assert head(data, TABLE.start_response)[0].flags & a.BAD
+
+
+def test_a_zero_byte_in_a_head_is_bad():
+    assert request(REQUEST.replace(b"Host", b"Ho\0st"))[0].flags & a.BAD
+
+
+def test_lines_may_end_with_a_line_feed_alone():
+    message, used = head(RESPONSE.replace(b"\r\n", b"\n"), TABLE.start_response)
+    assert (message.value, used) == (90, len(RESPONSE.replace(b"\r\n", b"\n")))
+
+
+SIZES = [
+    (b"0\r\n", 0),
+    (b"d2\r\n", 0xD2),
+    (b"1A2b3C\r\n", 0x1A2B3C),
+    (b"00000010\r\n", 16),
+    (b'5;name="a b"\r\n', 5),
+    (b"5 \t;x\r\n", 5),
+    (b"ff\n", 255),
+]
+
+
+@pytest.mark.parametrize(("line", "size"), SIZES)
+def test_chunk_sizes_are_read_alike_at_every_split(line, size):
+    for before, start in ((b"", TABLE.start_chunk), (b"\r\n", TABLE.start_next_chunk), (b"\n", TABLE.start_next_chunk)):
+        data = before + line
+        for cut in range(len(data) + 1):
+            message, used = head(data + b"data: {}", start, kernel.HEX, cut=cut)
+            assert (message.value, used) == (size, len(data))
+            assert message.flags & (a.HEAD_END | a.BAD) == a.HEAD_END
+
+
+@pytest.mark.parametrize("line", [b"x\r\n", b"\r\n", b";a\r\n", b"-1\r\n", b"5x\r\n", b"data"])
+def test_what_is_no_chunk_size_is_bad(line):
+    assert head(line, TABLE.start_chunk, kernel.HEX)[0].flags & a.BAD
+
+
+def test_a_chunk_that_does_not_end_where_its_size_said_is_bad():
+    assert head(b"x\r\n5\r\n", TABLE.start_next_chunk, kernel.HEX)[0].flags & a.BAD
+
+
+def counted(*reads, ends=a.EVENT):
+    """Return what the kernel counts of a stream that comes in `reads`."""
+    tally = kernel.Tally(TABLE.start_stream)
+    for data in reads:
+        kernel.read_stream(TABLE, tally, data, ends)
+    return tally
+
+
+def by_byte(data, ends):
+    """Return what there is to count, one byte at a time: what `counted` must find whatever the words."""
+    tally = kernel.Tally(TABLE.start_stream)
+    for byte in data:
+        tally.row, action = TABLE.step(tally.row, byte)
+        tally.seen |= action
+        tally.open |= action & (a.OUTPUT | a.REASONING)
+        if action & ends:
+            tally.content += bool(tally.open)
+            tally.output += bool(tally.open & a.OUTPUT)
+            tally.open = 0
+        if action & a.INDEX:
+            tally.choices |= 1 << (action >> a.NUMBER_SHIFT & 15)
+        if action & a.FINISH:
+            tally.finishes += 1 << (8 * (action >> a.NUMBER_SHIFT & 7))
+    return tally
+
+
+def chunk(**choice):
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize(("word", "number"), [*FINISH_VALUES.items(), ("unheard_of", 7), ("stopp", 7), ("sto", 7)])
+def test_finish_reasons_count_under_their_number(word, number):
+    for cut in range(len(chunk(finish_reason=word))):
+        data = chunk(finish_reason=word)
+        tally = counted(data[:cut], data[cut:])
+        assert [tally.finish(reason) for reason in FinishReason] == [int(reason == number) for reason in FinishReason]
+
+
+@pytest.mark.parametrize("value", [None, "", 7, ["stop"]])
+def test_what_is_no_finish_reason_counts_nowhere(value):
+    assert counted(chunk(finish_reason=value)).finishes == 0
+
+
+def test_words_of_content_are_no_finish_reasons():
+    said = '"finish_reason":"stop","index":3,"error":{"x":1} data: [DONE]'
+    tally = counted(chunk(index=0, delta={"content": said}))
+    assert (tally.finishes, tally.choices, tally.content, tally.output) == (0, 1, 1, 1)
+    assert not tally.seen & (a.ERROR | a.TERMINAL)
+
+
+@pytest.mark.parametrize(("index", "bit"), [*((n, n) for n in range(10)), (10, 15), (15, 15), (127, 15)])
+def test_choices_are_told_apart_up_to_nine(index, bit):
+    for data in (chunk(index=index), chunk(index=index).replace(b": ", b":"), chunk(delta={}, index=index)):
+        for cut in range(len(data)):
+            assert counted(data[:cut], data[cut:]).choices == 1 << bit
+
+
+def test_an_index_inside_a_scope_is_no_choices():
+    assert counted(chunk(index=1, delta={"tool_calls": [{"index": 5, "function": {"name": "f"}}]})).choices == 1 << 1
+
+
+@pytest.mark.parametrize(
+    ("data", "seen"),
+    [
+        (b"data: [DONE]\n\n", a.TERMINAL),
+        (b"data:[DONE]\n\n", a.TERMINAL),
+        (b"data: [DON\n\n", 0),
+        (b'data: {"content":"[DONE]"}\n\n', 0),
+        (b'data: {"error":{"code":500}}\n\n', a.ERROR),
+        (b'data: {"error":"busy"}\n\n', a.ERROR),
+        (b'data: {"error":null}\n\n', 0),
+        (b"event: error\ndata: {}\n\n", a.ERROR),
+        (b"event: errors\ndata: {}\n\n", 0),
+        (b'error: {"code":500}\n\n', a.ERROR),
+        (b": error\n\n", 0),
+    ],
+)
+def test_terminal_and_error_events_are_seen_at_every_split(data, seen):
+    for cut in range(len(data)):
+        assert counted(data[:cut], data[cut:]).seen & (a.TERMINAL | a.ERROR) == seen
+
+
+def test_lines_are_the_events_of_ndjson():
+    lines = b'{"content":"a"}\n{"content":""}\r\n{"reasoning":"b"}\n'
+    tally = counted(lines, ends=a.LINE)
+    assert (tally.content, tally.output) == (2, 1)
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("ends", [a.EVENT, a.LINE])
+def test_words_count_what_bytes_count_in_recorded_shapes(path, line_end, ends):
+    data = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", line_end)
+    expected = by_byte(data, ends)
+    for offset in range(kernel.WORD):
+        assert counted(data[:offset], data[offset:], ends=ends) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'data:{"index":1,"index":2,"index":4}\n\n',
+        b'data:{"finish_reason":"x","index":8}\n\n',
+        b'data:{"index":8,"finish_reason":"x"}\n\n',
+        b'data:{"text":"x"\n\ndata:{"text":"y"\n\n',
+        b'data:{"text":"x"\r\rdata:{"thinking":"y"\r\r',
+        b'{"text":"x"\n{"thinking":"y"\n{"text":"z"\n\n\n',
+    ],
+)
+@pytest.mark.parametrize("ends", [a.EVENT, a.LINE])
+def test_words_count_what_bytes_count_however_close_the_events(data, ends):
+    expected = by_byte(data, ends)
+    for offset in range(kernel.WORD):
+        assert counted(data[:offset], data[offset:], ends=ends) == expected
+
+
+# What a stream is made of.
+PARTS = st.sampled_from(
+    [
+        *(b"data:", b"data: ", b"event: error", b"error:", b": c", b"[DONE]", b"\xef\xbb\xbf", b"\0", b" "),
+        *(b"\n", b"\n\n", b"\r", b"\r\n", b"\r\r", b"\r\n\r\n", b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"7"),
+        *(b'{"text":"x', b'"text":"', b'"content":"x"', b'"reasoning":"x"', b'"error":{', b'"error":null'),
+        *(b'"tool_calls":[', b'"name":"f"', b'"arguments":"', b'"audio":{', b'"data":"x"', b'"logprobs":{'),
+        *(b'"index":0', b'"index":1,', b'"index":12,', b'"finish_reason":"stop"', b'"finish_reason":"x"'),
+        *(b'"finish_reason":"",', b'"finish_reason":"length","index":3,', b'"index":4,"finish_reason":"tool_calls"'),
+    ]
+)
+STREAMS = st.lists(PARTS | st.binary(max_size=3), max_size=30).map(b"".join)
+
+
+@given(STREAMS, st.lists(st.integers(0, 200), max_size=4).map(sorted), st.sampled_from([a.EVENT, a.LINE]))
+def test_words_count_what_bytes_count_in_any_reads(data, cuts, ends):
+    expected = by_byte(data, ends)
+    reads = [data[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+    assert counted(*reads, ends=ends) == expected
+    for offset in range(kernel.WORD):
+        assert counted(data[:offset], data[offset:], ends=ends) == expected
+
+
+@given(STREAMS, st.integers(0, kernel.WORD))
+def test_zero_bytes_between_the_bytes_change_no_count(data, width):
+    spread = b"".join(bytes([byte]) + bytes(width) for byte in data)
+    assert by_byte(spread, a.EVENT) == by_byte(data, a.EVENT)
