@@ -8,5 +8,8 @@
 #include "tls.h"
 #include "socket.h"
 #include "process.h"
+#ifndef LLMSLO_BCC
+#include "syscall.h"
+#endif
 
 LICENSE

@@ -13,9 +13,10 @@ from llmslo_exporter.sites import Hook, Site
 
 log = logging.getLogger(__name__)
 
+# Since about Linux 6.3. Where they are missing, one program at the exit of every system call stands in; BCC has none.
+SOCKET_TRACEPOINTS = (("socket_sent", "sock_send_length"), ("socket_received", "sock_recv_length"))
+FALLBACK = ("syscall_exit", "sys_exit")
 TRACEPOINTS = (
-    ("socket_sent", "sock_send_length"),
-    ("socket_received", "sock_recv_length"),
     ("socket_state", "inet_sock_set_state"),
     ("socket_gone", "tcp_destroy_sock"),
     ("socket_reset", "tcp_receive_reset"),
@@ -54,10 +55,19 @@ class Probes:
         self.late = 0  # processes that ended before the attach to their library
 
     def attach_tracepoints(self) -> None:
-        """Attach the node-wide hooks. Raises KernelError when one is missing."""
+        """Attach the node-wide hooks. Raises KernelError when one is missing and nothing stands in for it."""
         for program, tracepoint in TRACEPOINTS:
-            self._loader.attach_tracepoint(program, tracepoint)
-            self._tracepoints.append(tracepoint)
+            self._attach_tracepoint(program, tracepoint)
+        try:
+            for program, tracepoint in SOCKET_TRACEPOINTS:
+                self._attach_tracepoint(program, tracepoint)
+        except KernelError as error:
+            log.warning("every system call is watched: a tracepoint is missing", extra={"reason": str(error)})
+            self._attach_tracepoint(*FALLBACK)
+
+    def _attach_tracepoint(self, program: str, tracepoint: str) -> None:
+        self._loader.attach_tracepoint(program, tracepoint)
+        self._tracepoints.append(tracepoint)
 
     def attach(self, targets: Iterable[Target]) -> None:
         """Attach to files; one that fails is offered again by `Libraries.see`."""
@@ -93,7 +103,7 @@ class Probes:
 
     def is_attached(self) -> bool:
         """Tell whether the node-wide hooks stand."""
-        return len(self._tracepoints) == len(TRACEPOINTS)
+        return len(self._tracepoints) > len(TRACEPOINTS)
 
     def attached(self) -> dict[str, float]:
         """Return the number of attached sites by hook."""

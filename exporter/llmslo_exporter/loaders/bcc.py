@@ -19,10 +19,11 @@ from llmslo_exporter.loaders.loader import Sample
 from llmslo_exporter.loaders.sources import HEADERS, SOURCE, bpf_file
 
 _PAGE_BYTES = 4096
-_INCLUDE = re.compile(r'^#include "(\w+\.h)"$', re.M)
-_RING_BYTES = re.compile(r"^#define RING_BYTES (\d+)", re.M)
-_PROGRAM = re.compile(r"^(PROBE|RETURN|RAW)\((?:\w+, )?(\w+)\)", re.M)
-_TABLE = re.compile(r"^M_(?:HASH|HASH_LAZY|LRU|ARRAY|RING|JUMPS)\((\w+)", re.M)
+_INCLUDE = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
+_OTHER_BUILD = re.compile(r"^#ifndef LLMSLO_BCC\n.*?^#endif\n", re.MULTILINE | re.DOTALL)
+_RING_BYTES = re.compile(r"^#define RING_BYTES (\d+)", re.MULTILINE)
+_PROGRAM = re.compile(r"^(PROBE|RETURN|RAW)\((?:\w+, )?(\w+)\)", re.MULTILINE)
+_TABLE = re.compile(r"^M_(?:HASH|HASH_LAZY|LRU|ARRAY|RING|JUMPS)\((\w+)", re.MULTILINE)
 _REWRITES = (
     (re.compile(r"\bm_(lookup|update|delete)\((\w+), ?"), r"\2.\1("),
     (re.compile(r"\bm_tail_call\((\w+), ?"), r"\1.call("),
@@ -32,12 +33,14 @@ _REWRITES = (
 )
 _SAMPLE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
 _JUMPS = {"more_probe": "tls_more", "more_raw": "socket_more"}
+_NR_BPF, _BPF_PROG_LOAD, _SOCKET_FILTER = 321, 5, 1  # x86-64, as the rest of bpf/
+# r0 = 0; 1: may_goto 2f; goto 1b; 2: exit
 _MAY_GOTO = struct.pack("<" + 4 * "BBhi", 0xB7, 0, 0, 0, 0xE5, 0, 1, 0, 0x05, 0, -2, 0, 0x95, 0, 0, 0)
 
 
 def translate(*, bounded: bool = False) -> str:
     """Return the source in BCC's dialect, all includes in place; `bounded` for kernels without may_goto."""
-    text = bpf_file(SOURCE).read_text()
+    text = _OTHER_BUILD.sub("", bpf_file(SOURCE).read_text())  # its programs are not to be looked for
     while match := _INCLUDE.search(text):
         name = "bcc.h" if match[1] == "portable.h" else match[1]
         text = text[: match.start()] + bpf_file(name).read_text() + text[match.end() :]
@@ -49,11 +52,13 @@ def translate(*, bounded: bool = False) -> str:
     return "".join(f"#define {define}\n" for define in defines) + text
 
 
-def _has_may_goto(bcc: Any) -> bool:  # noqa: ANN401 -- BCC has no types
-    """Ask the kernel (6.9 and later have it; a distribution may have brought it to an older one)."""
-    log = ctypes.create_string_buffer(4096)  # without one BCC prints the refusal
-    kind = bcc.BPF.SOCKET_FILTER
-    fd = bcc.libbcc.lib.bcc_prog_load(kind, b"may_goto", _MAY_GOTO, len(_MAY_GOTO), b"GPL", 0, 0, log, len(log))
+def _has_may_goto() -> bool:
+    """Ask the kernel: 6.9 and later have it, older ones where a distribution brought it. BCC would print a refusal."""
+    code, license_ = ctypes.create_string_buffer(_MAY_GOTO), ctypes.create_string_buffer(b"GPL")
+    load = struct.pack(
+        "<IIQQ104x", _SOCKET_FILTER, len(_MAY_GOTO) // 8, ctypes.addressof(code), ctypes.addressof(license_)
+    )
+    fd = ctypes.CDLL(None).syscall(_NR_BPF, _BPF_PROG_LOAD, load, len(load))
     if fd >= 0:
         os.close(fd)
     return bool(fd >= 0)
@@ -73,7 +78,7 @@ class BccLoader:
             raise SetupError(msg) from error
         self._bcc: Any = bcc
         self._lib: Any = bcc.libbcc.lib
-        source = translate(bounded=not _has_may_goto(bcc))
+        source = translate(bounded=not _has_may_goto())
         kinds = {name: kind for kind, name in _PROGRAM.findall(source)}
         self._functions: dict[str, Any] = {}
         self._links: dict[int, tuple[str, bytes]] = {}
