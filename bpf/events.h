@@ -17,6 +17,7 @@
 #define COMM_BYTES 16
 #define PIECE_BYTES 4096 /* largest run of a shipped body in one record */
 #define SMALL_PIECE 512
+#define SCRATCH_BYTES 256
 
 /* The automaton, made by automaton.py: next[row | byte]. An entry holds the next row, premultiplied by the 256 columns,
  * in its low bits and the actions above them. One load per byte; a stream touches some 60 rows of it. */
@@ -60,6 +61,7 @@ struct automaton {
 #define E_TERMINAL 0x0020
 #define E_FINISH 0x0040
 #define E_INDEX 0x0080
+#define E_QUIET 0x1000 /* in the state it leads to only a quote, a backslash, CR or LF does anything */
 #define E_NUMBER_SHIFT 8 /* four bits, with E_FINISH the FinishReason, with E_INDEX the choice (15: ten and more) */
 
 enum record_kind {
@@ -78,8 +80,6 @@ enum body_kind { BODY_SKIP = 0, BODY_SSE = 1, BODY_NDJSON = 2, BODY_SHIP = 3 };
 
 /* Flags of an exchange. */
 #define X_ENCODED 0x01
-#define X_ERROR 0x02
-#define X_TERMINAL 0x04
 #define X_COMPLETE 0x08 /* the response's HTTP framing ended properly */
 #define X_SCAN_LOST 0x10
 #define X_PIECES_LOST 0x20
@@ -102,6 +102,17 @@ struct message {
 	u8 pad[6];
 };
 
+/* Where an event stream stands. */
+struct tally {
+	u64 finishes; /* eight counters of eight bits, by FinishReason */
+	u32 row;      /* automaton row */
+	u32 open;     /* what the event being read has been so far: E_OUTPUT, E_REASONING */
+	u32 content;  /* events with content */
+	u32 output;   /* of them, those with other than reasoning */
+	u32 choices;  /* a bit for each index seen */
+	u32 seen;     /* every action met */
+};
+
 /* Hot state: touched by every read and write of the exchange. */
 struct exchange {
 	struct stream_key key;
@@ -114,23 +125,18 @@ struct exchange {
 	u64 last_ns;
 	u64 bytes_in;
 	u64 bytes_out;
-	u64 finishes; /* eight counters of eight bits, by FinishReason */
-	u64 sock;     /* of a TLS stream, once known */
+	u64 sock; /* of a TLS stream, once known */
+	struct tally tally;
 	u32 tgid;
 	u32 reads;
 	u32 writes;
-	u32 content_events;
-	u32 output_events;
-	u32 open_event; /* actions of the event being read */
 	u32 shipped;
-	u16 choices;
 	u8 role;
 	u8 flags;
 	u8 end;
 	u8 closer;
 	u8 dead; /* its socket is, but this side has not met the end yet */
-	u8 pad[1];
-	u32 stream_row; /* automaton row inside the event stream */
+	u8 pad[3];
 	struct message way[2]; /* REQUEST, RESPONSE */
 };
 
@@ -154,7 +160,7 @@ struct cursor {
 struct scratch {
 	u64 base; /* an iovec */
 	u64 len;
-	u8 block[64]; /* bytes to scan, padded with zeros */
+	u8 block[SCRATCH_BYTES + 8]; /* bytes to scan, the last word filled with zeros */
 };
 
 /* Cold state and the record sent at the end of the exchange. */

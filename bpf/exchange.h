@@ -153,7 +153,7 @@ static __always_inline struct exchange *open_exchange(struct stream_key *key, u8
 	x->tgid = bpf_get_current_pid_tgid() >> 32;
 	x->way[REQUEST].row = a->start_request;
 	x->way[RESPONSE].row = a->start_response;
-	x->stream_row = a->start_stream;
+	x->tally.row = a->start_stream;
 	r->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	if (k.owner) {
@@ -253,12 +253,18 @@ static __always_inline void begin_body(struct exchange *x, struct record *r, str
 	m->value = 0;
 }
 
+/* Fill the last word of a block with zeros: no byte of what stood there before may be scanned. */
+static __always_inline void pad(u8 *block, u64 take) {
+	u64 none = 0;
+	__builtin_memcpy(block + take, &none, sizeof(none));
+}
+
 /* Read a piece of a head or of a chunk-size line. */
 static __always_inline int step_head(struct scene *s, struct message *m, u64 src, u64 avail) {
 	struct cursor *c = &s->r->cursor;
 	u8 *block = s->r->scratch.block;
-	__builtin_memset(block, 0, HEAD_BLOCK);
-	u64 take = avail < HEAD_BLOCK ? avail : HEAD_BLOCK;
+	u32 is_head = m->mode == MODE_HEAD;
+	u64 most = is_head ? HEAD_BLOCK : SIZE_BLOCK, take = avail < most ? avail : most;
 	BOUND(take, 2 * HEAD_BLOCK - 1);
 	if (take > HEAD_BLOCK)
 		return 1;
@@ -267,8 +273,8 @@ static __always_inline int step_head(struct scene *s, struct message *m, u64 src
 		m->mode = MODE_BAD;
 		return 1;
 	}
-	u32 is_head = m->mode == MODE_HEAD;
-	u32 used = scan_head(s->a, m, block, is_head ? 10 : 16);
+	pad(block, take);
+	u32 used = scan_head(s->a, m, (struct head_block *)block, take, is_head ? 10 : 16);
 	if (is_head) {
 		/* Before the head may stand what a client left unread of the answer before: 0 CR LF CR LF. */
 		if (c->response && !s->x->first_byte_ns && m->row != s->a->start_response)
@@ -357,29 +363,17 @@ static __always_inline u64 watch(struct scene *s, u64 src, u64 run, u32 ends) {
 	struct cursor *c = &s->r->cursor;
 	struct exchange *x = s->x;
 	u8 *block = s->r->scratch.block;
-	__builtin_memset(block, 0, STREAM_BLOCK);
-	u64 take = run < STREAM_BLOCK ? run : STREAM_BLOCK;
-	BOUND(take, 2 * STREAM_BLOCK - 1);
-	if (take > STREAM_BLOCK || bpf_probe_read_user(block, take, (void *)src)) {
+	u64 take = run < STREAM_RUN ? run : STREAM_RUN;
+	BOUND(take, 2 * STREAM_RUN - 1);
+	if (take > STREAM_RUN || bpf_probe_read_user(block, take, (void *)src)) {
 		count(LOSS_COPY, 1);
 		x->flags |= X_SCAN_LOST;
 		return run;
 	}
-	struct tally t = {};
-	t.finishes = x->finishes;
-	t.row = x->stream_row;
-	t.open = x->open_event;
-	t.content = x->content_events;
-	t.output = x->output_events;
-	t.choices = x->choices;
-	scan_stream(s->a, &t, block, ends);
-	x->finishes = t.finishes;
-	x->stream_row = t.row;
-	x->open_event = t.open;
-	x->content_events = t.content;
-	x->output_events = t.output;
-	x->choices = t.choices;
-	x->flags |= ((t.seen & E_ERROR) ? X_ERROR : 0) | ((t.seen & E_TERMINAL) ? X_TERMINAL : 0);
+	pad(block, take);
+#pragma clang loop unroll(disable)
+	for (u64 at = 0; at < STREAM_RUN && at < take; at += STREAM_BLOCK)
+		scan_stream(s->a, &x->tally, (struct stream_block *)(block + at), take - at, ends);
 	/* After the scan: before it, the verifier would walk the scan once for every way through the copies. */
 	if (c->pos >= c->copied) {
 		APPEND_PREFIX(s->r->response_body, RESPONSE_BODY, s->r->response_body_len, run, src);
@@ -432,14 +426,14 @@ static __always_inline int step(struct scene *s) {
 static __always_inline void settle(struct exchange *x, struct cursor *c) {
 	struct stream_key key = x->key;
 	u64 now = c->now;
-	if (x->content_events != c->content) {
+	if (x->tally.content != c->content) {
 		if (!x->first_token_ns)
 			x->first_token_ns = now;
 		else if (now - x->last_token_ns > x->max_gap_ns)
 			x->max_gap_ns = now - x->last_token_ns;
 		x->last_token_ns = now;
 	}
-	if (x->output_events != c->output && !x->first_output_ns)
+	if (x->tally.output != c->output && !x->first_output_ns)
 		x->first_output_ns = now;
 	x->last_ns = now;
 	u8 asked = x->way[REQUEST].mode, answered = x->way[RESPONSE].mode, end = 0;
@@ -447,7 +441,7 @@ static __always_inline void settle(struct exchange *x, struct cursor *c) {
 		x->flags |= X_COMPLETE;
 		end = END_BODY;
 	}
-	if (x->flags & X_TERMINAL) /* some clients read no further */
+	if (x->tally.seen & E_TERMINAL) /* some clients read no further */
 		end = END_TERMINAL;
 	if (asked == MODE_BAD || answered == MODE_BAD) { /* not an LLM exchange after all, or one we cannot follow */
 		if (answered == MODE_BAD && !(x->flags & X_SWITCHED))
@@ -472,7 +466,7 @@ struct work {
 	u64 sock;
 	u64 outgoing;
 };
-M_HASH(work, u64, struct work, CALLS); /* by thread */
+M_HASH(work, u64, struct work, THREADS); /* by thread */
 M_JUMPS(more_probe);
 M_JUMPS(more_raw);
 
@@ -555,14 +549,14 @@ static __always_inline int may_be_llm(struct automaton *a, u64 src, u64 len) {
 	m.row = a->start_request;
 #pragma clang loop unroll(disable)
 	for (u32 at = 0; at < REQUEST_LINE; at += HEAD_BLOCK) {
-		u8 block[HEAD_BLOCK] = {};
+		struct head_block block = {};
 		if (at >= len)
 			return 1;
 		u64 take = len - at < HEAD_BLOCK ? len - at : HEAD_BLOCK;
 		BOUND(take, 2 * HEAD_BLOCK - 1);
-		if (take > HEAD_BLOCK || bpf_probe_read_user(block, take, (void *)(src + at)))
+		if (take > HEAD_BLOCK || bpf_probe_read_user(&block, take, (void *)(src + at)))
 			return 0;
-		scan_head(a, &m, block, 10);
+		scan_head(a, &m, &block, take, 10);
 		if (m.head_flags & A_BAD)
 			return 0;
 		if (m.head_flags & A_LLM)
@@ -585,14 +579,14 @@ static __always_inline void check_mid_stream(struct automaton *a, struct stream_
 	t.row = a->start_stream;
 #pragma clang loop unroll(disable)
 	for (u32 at = 0; at < REQUEST_LINE; at += STREAM_BLOCK) {
-		u8 block[STREAM_BLOCK] = {};
+		struct stream_block block = {};
 		if (at >= c->len)
 			break;
 		u64 take = c->len - at < STREAM_BLOCK ? c->len - at : STREAM_BLOCK;
 		BOUND(take, 2 * STREAM_BLOCK - 1);
-		if (take > STREAM_BLOCK || bpf_probe_read_user(block, take, (void *)(c->base + at)))
+		if (take > STREAM_BLOCK || bpf_probe_read_user(&block, take, (void *)(c->base + at)))
 			return;
-		scan_stream(a, &t, block, E_EVENT);
+		scan_stream(a, &t, &block, take, E_EVENT);
 	}
 	if (!(t.seen & (E_OUTPUT | E_REASONING | E_FINISH)))
 		return;
@@ -633,6 +627,23 @@ static __always_inline struct exchange *begin(struct stream_key *key, struct exc
 	return 0;
 }
 
+/* Learn the socket of a TLS stream: the one this call used itself, or (reads) the one its thread received from last,
+ * or (writes) the one the thread will send on next. */
+static __always_inline void learn_socket(struct exchange *x, struct stream_key *key, u64 sock, u32 outgoing) {
+	u64 id = bpf_get_current_pid_tgid();
+	if (sock) {
+		join_socket(x, key, sock);
+		return;
+	}
+	struct thread *t = m_lookup(threads, &id);
+	if (!t)
+		return;
+	if (outgoing)
+		t->written = *key;
+	else
+		join_socket(x, key, t->received);
+}
+
 /* The bytes of one successful call on a connection: `n` of them, the first iovec in the cursor. */
 static __always_inline void deliver(void *ctx, struct stream_key *of, struct cursor *c, u64 n, u64 sock, u32 outgoing,
 				    u32 transport) {
@@ -668,9 +679,11 @@ static __always_inline void deliver(void *ctx, struct stream_key *of, struct cur
 		s.x->bytes_in += n;
 	}
 	c->response = (s.x->role == ROLE_CLIENT) != outgoing;
-	c->content = s.x->content_events;
-	c->output = s.x->output_events;
+	c->content = s.x->tally.content;
+	c->output = s.x->tally.output;
 	s.r->cursor = *c;
+	if (transport == TRANSPORT_TLS && !s.x->sock) /* before the bytes: they may end the exchange */
+		learn_socket(s.x, &key, sock, outgoing);
 	follow(ctx, &s, sock, outgoing, transport);
 }
 #endif

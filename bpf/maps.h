@@ -4,26 +4,23 @@
 #define LLMSLO_MAPS_H
 
 #define EXCHANGES 8192  /* open exchanges of the node; ~0.3 KB each when open, nothing when not */
-#define CALLS 8192      /* threads inside an OpenSSL call at once */
-#define THREADS 8192    /* threads that lately used a socket between two OpenSSL calls */
+#define THREADS 16384   /* threads that use OpenSSL; the least recently used gives way */
 #define CONNECTIONS 8192 /* TLS connections whose SNI and handshake are remembered */
 #define PROCESSES 8192
 #define RING_BYTES 8388608 /* 8 MiB: some 700 exchange records (11 KB) between two reads of the ring */
 #define HOT 65536 /* counting filter over socket addresses */
 #define HOT_TASKS 4096
 
-struct call {
-	u64 ssl;
+/* A thread that uses OpenSSL: the call it is in, and what it did beside its calls. */
+struct thread {
+	u64 ssl; /* of the call it is in; 0: in none */
 	u64 buf;
 	u64 length_at; /* where the callee stores the length; 0: it returns it */
 	u64 enter_ns;
-	u64 sock; /* the socket this call moved bytes on, if it did itself */
-};
-
-struct thread {
-	u64 received;              /* the socket this thread received from last */
-	u64 failed_ssl;            /* the SSL whose read or write failed last */
-	struct stream_key written; /* a TLS stream written by this thread whose socket is not known yet */
+	u64 sock;                  /* the socket this call moved bytes on, if it did itself */
+	u64 received;              /* the socket the thread received from last, outside of a call */
+	u64 failed_ssl;            /* of its last call that moved nothing */
+	struct stream_key written; /* a stream it wrote whose socket is not known yet */
 };
 
 struct connection {
@@ -42,9 +39,8 @@ struct zeroes { /* initial values larger than the 512-byte stack */
 
 M_HASH_LAZY(exchanges, struct stream_key, struct exchange, EXCHANGES);
 M_HASH_LAZY(records, struct stream_key, struct record, EXCHANGES);
-M_HASH(calls, u64, struct call, CALLS);
 M_LRU(threads, u64, struct thread, THREADS);
-M_HASH(shakes, u64, u64, CALLS);
+M_LRU(shakes, u64, u64, THREADS);
 M_LRU(connections, struct stream_key, struct connection, CONNECTIONS);
 M_HASH_LAZY(sockets, u64, struct stream_key, EXCHANGES); /* socket of a TLS stream */
 M_LRU(processes, u32, u32, PROCESSES);

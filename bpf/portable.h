@@ -68,6 +68,11 @@ struct pt_regs {
 #define m_output(m, p, l, f) bpf_ringbuf_output(&m, p, l, f)
 #define m_reserve(m, l) bpf_ringbuf_reserve(&m, l, 0)
 #define m_submit(m, p, f) bpf_ringbuf_submit(p, f)
+/* A register of the current system call, through the kernel's type of the pointer. */
+#define READ_REGISTER(to, regs, name) to = (regs)->name
+/* A global function: the verifier looks at it once, whatever its callers know. */
+#define SUBPROGRAM __attribute__((noinline))
+#define PAST(at, len) ((at) >= (len)) /* the rest of a block is padding */
 #define PROBE(name) SEC("uprobe") int name(struct pt_regs *ctx)
 #define RETURN(name) SEC("uretprobe") int name(struct pt_regs *ctx)
 struct raw_args {

@@ -18,7 +18,6 @@ RAW(sched_process_exec, process_exec) {
 RAW(sched_process_exit, process_exit) {
 	u64 id = bpf_get_current_pid_tgid();
 	u32 tgid = id >> 32;
-	m_delete(calls, &id);
 	m_delete(threads, &id);
 	if ((u32)id != tgid)
 		return 0;

@@ -5,8 +5,15 @@
 #ifndef LLMSLO_SCAN_H
 #define LLMSLO_SCAN_H
 
-#define HEAD_BLOCK 32   /* heads are read once per exchange: small blocks keep the verifier's work small */
-#define STREAM_BLOCK 64 /* a model's chunk is 180 to 350 bytes */
+#define HEAD_BLOCK 32 /* heads are read once per exchange: small blocks keep the verifier's work small */
+#define SIZE_BLOCK 8  /* a chunk-size line is 3 to 6 bytes */
+#define STREAM_BLOCK 64
+#ifdef LLMSLO_BCC
+#define STREAM_BLOCKS 1 /* each turn of BCC's loop is verified by itself */
+#else
+#define STREAM_BLOCKS 4 /* a model's chunk is 180 to 350 bytes: one or two copies from the application */
+#endif
+#define STREAM_RUN (STREAM_BLOCK * STREAM_BLOCKS)
 #define WORD 8
 
 /* An asm mask right before a variable-length copy: the compiler cannot fold it away, so the verifier sees the bound. */
@@ -23,13 +30,25 @@ static __always_inline u32 entry(struct automaton *a, u32 row, u32 byte) {
 	return ((u32 *)a->next)[(row & (CELLS - 256)) | (byte & 0xff)];
 }
 
+struct head_block {
+	u64 words[HEAD_BLOCK / WORD];
+};
+
+struct stream_block {
+	u64 words[STREAM_BLOCK / WORD];
+};
+
 /* Read part of a head or size line. Returns how many bytes belonged to it. */
-static __always_inline u32 scan_head(struct automaton *a, struct message *m, u8 *block, u64 base) {
+SUBPROGRAM int scan_head(struct automaton *a, struct message *m, struct head_block *block, u64 len, u64 base) {
+	if (!a || !m || !block)
+		return 0;
 	u32 row = m->row, flags = 0, used = 0;
 	u64 value = m->value;
 #pragma clang loop unroll(disable)
-	for (int w = 0; w < HEAD_BLOCK / WORD; w++) {
-		u64 word = *(u64 *)(block + w * WORD);
+	for (u32 w = 0; w < HEAD_BLOCK / WORD; w++) {
+		if (PAST(w * WORD, len))
+			break;
+		u64 word = block->words[w];
 #pragma unroll
 		for (int j = 0; j < WORD; j++) {
 			u32 byte = (word >> (8 * j)) & 0xff;
@@ -50,33 +69,34 @@ static __always_inline u32 scan_head(struct automaton *a, struct message *m, u8 
 	return used;
 }
 
-/* Where a stream stands: what scan_stream() reads and writes of an exchange. */
-struct tally {
-	u64 finishes;
-	u32 row;
-	u32 open; /* what the event being read has been so far */
-	u32 content;
-	u32 output;
-	u32 choices;
-	u32 seen; /* every action met */
-};
+#define ONES 0x0101010101010101ULL
+#define HIGH 0x8080808080808080ULL
+/* Is one of the eight bytes `b`? (Hacker's Delight, 6-1) */
+#define HAS(word, b) ((((word) ^ (ONES * (b))) - ONES) & ~((word) ^ (ONES * (b))) & HIGH)
 
 /* Read part of an event stream, one word at a time: within eight bytes a content event can end at most once, and what
  * makes it content stands before its end. `ends` is E_EVENT or E_LINE. */
-static __always_inline void scan_stream(struct automaton *a, struct tally *t, u8 *block, u32 ends) {
-	u32 row = t->row, open = t->open, content = t->content, output = t->output, choices = t->choices, seen = 0;
+SUBPROGRAM int scan_stream(struct automaton *a, struct tally *t, struct stream_block *block, u64 len, u32 ends) {
+	if (!a || !t || !block)
+		return 0;
+	u32 row = t->row, open = t->open, content = t->content, output = t->output, choices = t->choices, seen = 0, quiet = 0;
 	u64 finishes = t->finishes;
 	/* A finish reason and a choice's index share the number's bits: at least `,"index":` stands between them. */
 #pragma clang loop unroll(disable)
-	for (int w = 0; w < STREAM_BLOCK / WORD; w++) {
-		u64 word = *(u64 *)(block + w * WORD);
-		u32 all = 0;
+	for (u32 w = 0; w < STREAM_BLOCK / WORD; w++) {
+		if (PAST(w * WORD, len))
+			break;
+		u64 word = block->words[w];
+		u32 all = 0, e = 0;
+		if (quiet && !(HAS(word, '"') | HAS(word, '\\') | HAS(word, '\n') | HAS(word, '\r')))
+			continue; /* the inside of a string, mostly */
 #pragma unroll
 		for (int j = 0; j < WORD; j++) {
-			u32 e = entry(a, row, word >> (8 * j));
+			e = entry(a, row, word >> (8 * j));
 			row = e;
 			all |= e;
 		}
+		quiet = (e >> ACTION_SHIFT) & E_QUIET;
 		u32 act = all >> ACTION_SHIFT;
 		open |= act & (E_OUTPUT | E_REASONING);
 		u32 ended = ((act & ends) + 15) >> 4; /* 0 or 1: both ends are below 16 */
@@ -94,5 +114,6 @@ static __always_inline void scan_stream(struct automaton *a, struct tally *t, u8
 	t->choices = choices;
 	t->seen |= seen;
 	t->finishes = finishes;
+	return 0;
 }
 #endif

@@ -41,10 +41,12 @@ struct syscall {
 
 static __always_inline int current_syscall(struct syscall *call) {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
-	u64 segment = 0;
-	return bpf_probe_read_kernel(&segment, 8, &regs->cs) || segment == USER_CS32 ||
-	       bpf_probe_read_kernel(&call->number, 8, &regs->orig_ax) ||
-	       bpf_probe_read_kernel(&call->second, 8, &regs->si) || bpf_probe_read_kernel(&call->third, 8, &regs->dx);
+	u16 segment = 0;
+	READ_REGISTER(segment, regs, cs);
+	READ_REGISTER(call->number, regs, orig_ax);
+	READ_REGISTER(call->second, regs, si);
+	READ_REGISTER(call->third, regs, dx);
+	return segment == USER_CS32;
 }
 
 /* Put the buffer of the current system call into the cursor: its first iovec, and where the next ones are. */
@@ -124,25 +126,20 @@ static __always_inline void note_closer(u64 sock, u8 closer) {
 		x->closer = closer;
 }
 
-/* Join TLS streams and sockets by what one thread does: inside an OpenSSL call, or right before or after it. */
-static __always_inline void watch_thread(u64 sock, u32 outgoing) {
+/* Join TLS streams and sockets by what one thread does: inside an OpenSSL call, or right before or after it. Returns
+ * whether it is inside one: the bytes are TLS records then. */
+static __always_inline int watch_thread(u64 sock, u32 outgoing) {
 	u64 id = bpf_get_current_pid_tgid();
 	u32 at = (u32)id & (HOT_TASKS - 1);
 	u32 *busy = m_lookup(hot_calls, &at);
-	if (busy && *busy) {
-		struct call *k = m_lookup(calls, &id);
-		if (k)
-			k->sock = sock;
-	}
-	if (!is_hot_task(id >> 32))
-		return;
+	if (!(busy && *busy) && !is_hot_task(id >> 32))
+		return 0;
 	struct thread *t = m_lookup(threads, &id);
-	if (!t) {
-		struct thread fresh = {};
-		if (!outgoing)
-			fresh.received = sock;
-		m_update(threads, &id, &fresh);
-		return;
+	if (!t)
+		return 0;
+	if (t->ssl) {
+		t->sock = sock;
+		return 1;
 	}
 	if (!outgoing) {
 		t->received = sock;
@@ -153,6 +150,7 @@ static __always_inline void watch_thread(u64 sock, u32 outgoing) {
 		if (x)
 			join_socket(x, &key, sock);
 	}
+	return 0;
 }
 
 /* End an exchange whose socket is dead, now that this side met the end: a failed call, or a send into the void. */
@@ -174,7 +172,8 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 		bury(sock);
 		return 0;
 	}
-	watch_thread(sock, outgoing);
+	if (watch_thread(sock, outgoing))
+		return 0;
 	struct cursor c = {};
 	struct stream_key key = {};
 	key.ptr = sock;

@@ -16,15 +16,22 @@
 
 static __always_inline int enter_call(struct pt_regs *ctx, u64 length_at) {
 	u64 id = bpf_get_current_pid_tgid();
-	struct call k = {};
-	k.ssl = ARG1(ctx);
-	k.buf = ARG2(ctx);
-	k.length_at = length_at;
-	k.enter_ns = bpf_ktime_get_ns();
-	if (m_update(calls, &id, &k)) {
-		count(LOSS_CALLS, 1);
-		return 0;
+	struct thread *k = m_lookup(threads, &id);
+	if (!k) { /* the thread's first: its entry stays until the thread ends */
+		struct thread fresh = {};
+		if (m_update(threads, &id, &fresh)) {
+			count(LOSS_CALLS, 1);
+			return 0;
+		}
+		k = m_lookup(threads, &id);
+		if (!k)
+			return 0;
 	}
+	k->ssl = ARG1(ctx);
+	k->buf = ARG2(ctx);
+	k->length_at = length_at;
+	k->sock = 0;
+	k->enter_ns = bpf_ktime_get_ns();
 	u32 at = (u32)id & (HOT_TASKS - 1);
 	u32 *n = m_lookup(hot_calls, &at);
 	if (n)
@@ -33,24 +40,20 @@ static __always_inline int enter_call(struct pt_regs *ctx, u64 length_at) {
 }
 
 /* Take the call that returns; its length, or 0 where it moved nothing. */
-static __always_inline u64 leave_call(struct pt_regs *ctx, struct call *k) {
+static __always_inline u64 leave_call(struct pt_regs *ctx, struct thread *k) {
 	u64 id = bpf_get_current_pid_tgid(), n = 0;
-	struct call *open = m_lookup(calls, &id);
+	struct thread *open = m_lookup(threads, &id);
 	s32 rc = RESULT(ctx);
-	if (!open)
+	if (!open || !open->ssl)
 		return 0;
 	*k = *open;
-	m_delete(calls, &id);
+	open->ssl = 0;
 	u32 at = (u32)id & (HOT_TASKS - 1);
 	u32 *hot = m_lookup(hot_calls, &at);
 	if (hot && *hot)
 		__sync_fetch_and_add(hot, -1);
 	if (rc <= 0) {
-		if (is_hot_task(id >> 32)) {
-			struct thread *t = m_lookup(threads, &id);
-			if (t)
-				t->failed_ssl = k->ssl;
-		}
+		open->failed_ssl = k->ssl;
 		return 0;
 	}
 	if (!k->length_at)
@@ -58,30 +61,6 @@ static __always_inline u64 leave_call(struct pt_regs *ctx, struct call *k) {
 	if (bpf_probe_read_user(&n, 8, (void *)k->length_at))
 		count(LOSS_COPY, 1);
 	return n;
-}
-
-/* Learn the socket of a TLS stream: the one this call used itself, or (reads) the one its thread received from last,
- * or (writes) the one the thread will send on next. */
-static __always_inline void learn_socket(struct stream_key *key, u64 sock, u32 outgoing) {
-	struct exchange *x = m_lookup(exchanges, key);
-	if (!x || x->sock)
-		return;
-	u64 id = bpf_get_current_pid_tgid();
-	if (sock) {
-		join_socket(x, key, sock);
-		return;
-	}
-	struct thread *t = m_lookup(threads, &id);
-	if (!t) {
-		struct thread fresh = {};
-		if (outgoing)
-			fresh.written = *key;
-		m_update(threads, &id, &fresh);
-	} else if (outgoing) {
-		t->written = *key;
-	} else {
-		join_socket(x, key, t->received);
-	}
 }
 
 /* End an exchange whose socket is dead, after a send into the void. */
@@ -93,14 +72,12 @@ static __always_inline void bury_stream(struct stream_key *key) {
 
 /* After the bytes, which may have begun the exchange. */
 static __always_inline void after_data(struct stream_key *key, u64 sock, u32 outgoing) {
-	if (outgoing && is_hot_task(key->owner)) {
-		learn_socket(key, sock, outgoing);
+	if (outgoing && is_hot_task(key->owner))
 		bury_stream(key);
-	}
 }
 
 static __always_inline int leave_data(struct pt_regs *ctx, u32 outgoing) {
-	struct call k = {};
+	struct thread k = {};
 	struct cursor c = {};
 	struct stream_key key = {};
 	u64 n = leave_call(ctx, &k);
@@ -114,8 +91,6 @@ static __always_inline int leave_data(struct pt_regs *ctx, u32 outgoing) {
 	c.base = k.buf;
 	c.len = n;
 	c.now = outgoing ? k.enter_ns : bpf_ktime_get_ns();
-	if (is_hot_task(key.owner)) /* before the bytes: they may end the exchange */
-		learn_socket(&key, k.sock, outgoing);
 	deliver(ctx, &key, &c, n, k.sock, outgoing, TRANSPORT_TLS);
 	after_data(&key, k.sock, outgoing);
 	return 0;

@@ -27,6 +27,7 @@ INTERIM, SWITCH, BODYLESS, LENGTH = 0x200, 0x400, 0x800, 0x1000
 
 OUTPUT, REASONING, LINE, EVENT = 0x1, 0x2, 0x4, 0x8
 ERROR, TERMINAL, FINISH, INDEX = 0x10, 0x20, 0x40, 0x80
+QUIET = 0x1000
 NUMBER_SHIFT = 8  # of a finish reason or a choice's index: they never share a word
 MANY_CHOICES = 15  # index of ten and more
 OTHER_REASON = 7  # FinishReason.OTHER
@@ -119,8 +120,25 @@ def compile_wires(wires: Sequence[Wire]) -> Automaton:
     for state in b.states:  # all so far read heads or size lines: a byte is theirs unless the state is an end
         if not state.name.endswith("!"):
             state.action = [action | USED for action in state.action]
+    before = len(b.states)
     stream = _stream(b, wires)
+    _mark_quiet(b, before)
     return _pack(b, request, response, chunk, next_chunk, stream)
+
+
+def _mark_quiet(b: Builder, first: int) -> None:
+    """Let the kernel pass over words in states where only quotes, backslashes and line ends do anything."""
+    loud = {0, *b'"\\\n\r'}
+    silent = [byte for byte in range(256) if byte not in loud]
+    quiet = {
+        number
+        for number, state in enumerate(b.states)
+        if number >= first and all(state.target[byte] == number and not state.action[byte] for byte in silent)
+    }
+    for state in b.states[first:]:
+        for byte in range(1, 256):
+            if state.target[byte] in quiet:
+                state.action[byte] |= QUIET
 
 
 def _pack(b: Builder, *starts: int) -> Automaton:

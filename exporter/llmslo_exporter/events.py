@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
-from llmslo_exporter.automaton import NDJSON, SSE
+from llmslo_exporter.automaton import ERROR, NDJSON, SSE, TERMINAL
 from llmslo_exporter.errors import DecodeError
 from llmslo_exporter.summary import Closer, End, Piece, Role, Summary, Transport
 
 NS = 1e-9
 KEY = struct.Struct("<QQ")
 _MESSAGE = "QQIIBB6x"
-EXCHANGE = struct.Struct(f"<13Q7IH4B2xI{_MESSAGE}{_MESSAGE}")
+EXCHANGE = struct.Struct(f"<12QQ6I4I5B3x{_MESSAGE}{_MESSAGE}")
 RECORD_HEAD = struct.Struct("<II")
 RECORD_REST = struct.Struct("<QQ6IH2s16s4x16s64s")
 PIECE = struct.Struct("<II4Q")
@@ -30,7 +30,7 @@ TEXTS_AT = REST_AT + RECORD_REST.size
 RECORD_BYTES = TEXTS_AT + sum(TEXTS)
 
 RECORD_EXCHANGE, RECORD_PIECE, RECORD_PROCESS, RECORD_EXIT, RECORD_TLS_FAILED = 1, 2, 3, 4, 5
-X_ENCODED, X_ERROR, X_TERMINAL, X_COMPLETE, X_SCAN_LOST, X_PIECES_LOST, X_MID = 1, 2, 4, 8, 16, 32, 64
+X_ENCODED, X_COMPLETE, X_SCAN_LOST, X_PIECES_LOST, X_MID = 1, 8, 16, 32, 64
 AF_INET, AF_INET6 = 2, 10
 MAX_KEPT_CHOICES = 15
 
@@ -90,6 +90,7 @@ class Hot:
     writes: int
     content_events: int
     choices: int
+    seen: int
     role: Role
     flags: int
     end: int
@@ -109,8 +110,9 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
         raise DecodeError(msg)
     fields = EXCHANGE.unpack_from(raw)
     ptr, owner, start = fields[:3]
-    *instants, bytes_in, bytes_out, finishes, sock = fields[2:13]
-    tgid, reads, writes, content, _output, _open, _shipped, choices, role, flags, end, closer = fields[13:25]
+    *instants, bytes_in, bytes_out, sock = fields[2:12]
+    finishes, _row, _open, content, _output, choices, seen = fields[12:19]
+    tgid, reads, writes, _shipped, role, flags, end, closer, _dead = fields[19:28]
     return Hot(
         (ptr, owner, start),
         *instants,
@@ -123,6 +125,7 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
         writes,
         content,
         choices,
+        seen,
         Role.SERVER if role else Role.CLIENT,
         flags,
         end,
@@ -131,7 +134,7 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
     )
 
 
-END_AT = 136  # of `end` in struct exchange; `closer` follows
+END_AT = 146  # of `end` in struct exchange; `closer` follows
 
 
 def with_end(raw: bytes, end: End, closer: Closer) -> bytes:
@@ -173,8 +176,8 @@ def decode_record(raw: bytes, pieces: tuple[Piece, ...] | None) -> Summary:
         finishes=_finishes(hot.finishes),
         stream=bool(hot.answer_flags & (SSE | NDJSON)),
         encoded=bool(hot.flags & X_ENCODED),
-        error_seen=bool(hot.flags & X_ERROR),
-        terminal_seen=bool(hot.flags & X_TERMINAL),
+        error_seen=bool(hot.seen & ERROR),
+        terminal_seen=bool(hot.seen & TERMINAL),
         response_complete=bool(hot.flags & X_COMPLETE),
         scan_lost=bool(hot.flags & X_SCAN_LOST),
         pieces_lost=bool(hot.flags & X_PIECES_LOST) or pieces is None,
