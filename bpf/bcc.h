@@ -9,7 +9,9 @@
 #define M_JUMPS(n) BPF_PROG_ARRAY(n, 1)
 #define READ_REGISTER(to, regs, name) bpf_probe_read_kernel(&to, sizeof(to), &(regs)->name)
 #define SUBPROGRAM static __always_inline /* BCC has no calls between functions */
-#define PAST(at, len) 0 /* inlined, the verifier walks on once for every way out of the loop: four times the work */
+/* Inlined, the verifier walks on once for every way out of a loop: four times the work. So whole blocks are scanned. */
+#define PAST(at, len) 0
+#define CLEAR(block, size) __builtin_memset(block, 0, size)
 #define PROBE(name) int name(struct pt_regs *ctx)
 #define RETURN(name) int name(struct pt_regs *ctx)
 struct raw_args {

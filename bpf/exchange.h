@@ -263,6 +263,7 @@ static __always_inline void pad(u8 *block, u64 take) {
 static __always_inline int step_head(struct scene *s, struct message *m, u64 src, u64 avail) {
 	struct cursor *c = &s->r->cursor;
 	u8 *block = s->r->scratch.block;
+	CLEAR(block, HEAD_BLOCK);
 	u32 is_head = m->mode == MODE_HEAD;
 	u64 most = is_head ? HEAD_BLOCK : SIZE_BLOCK, take = avail < most ? avail : most;
 	BOUND(take, 2 * HEAD_BLOCK - 1);
@@ -363,6 +364,7 @@ static __always_inline u64 watch(struct scene *s, u64 src, u64 run, u32 ends) {
 	struct cursor *c = &s->r->cursor;
 	struct exchange *x = s->x;
 	u8 *block = s->r->scratch.block;
+	CLEAR(block, STREAM_RUN);
 	u64 take = run < STREAM_RUN ? run : STREAM_RUN;
 	BOUND(take, 2 * STREAM_RUN - 1);
 	if (take > STREAM_RUN || bpf_probe_read_user(block, take, (void *)src)) {

@@ -72,7 +72,8 @@ struct pt_regs {
 #define READ_REGISTER(to, regs, name) to = (regs)->name
 /* A global function: the verifier looks at it once, whatever its callers know. */
 #define SUBPROGRAM __attribute__((noinline))
-#define PAST(at, len) ((at) >= (len)) /* the rest of a block is padding */
+#define PAST(at, len) ((at) >= (len)) /* the words behind are not scanned, */
+#define CLEAR(block, size) ((void)0) /* so what stands in them does not matter */
 #define PROBE(name) SEC("uprobe") int name(struct pt_regs *ctx)
 #define RETURN(name) SEC("uretprobe") int name(struct pt_regs *ctx)
 struct raw_args {

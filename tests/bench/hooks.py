@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tests.bench.children import Child
 from tests.bench.figures import BenchError, Figure, Goal, Line, Missing, Setting
-from tests.bench.stage import connected, exporting, holding, served
+from tests.bench.stage import check_streams, connected, exporting, holding, served
 from tests.e2e.daemon import Exporter
 
 LOADERS = ("libbpf", "bcc")
@@ -56,6 +56,7 @@ def _programs(setting: Setting, loader: str, client: Child) -> Iterator[Line]:
                 client.ask(f"{CHUNKS} {size} 0")
                 for program, cost in _costs_ns(before, _stats(exporter)).items():
                     costs.setdefault((program, size), []).append(cost)
+        check_streams(exporter, setting.rounds * len(SIZES))
     for (program, size), values in sorted(costs.items()):
         goal = Goal(GOAL_NS) if program == "tls_read_return" else None
         yield Figure(f"{loader}: {program}, {size} B", "ns", tuple(values), goal)

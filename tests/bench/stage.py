@@ -64,6 +64,15 @@ def exporting(setting: Setting, *options: str, loader: str = "") -> Iterator[Exp
         raise BenchError(" ".join(str(error).split())) from error
 
 
+def check_streams(exporter: Exporter, count: float) -> None:
+    """Raise BenchError unless the exporter saw so many complete streams at both ends: else it did other work."""
+    for role in ("client", "server"):
+        seen = exporter.metric("llm_streams_total", model="bench", role=role, outcome="completed")
+        if seen != count:
+            msg = f"{exporter.loader}: {seen:g} complete streams seen of {count:g} as {role}, so its cost means nothing"
+            raise BenchError(msg)
+
+
 @contextmanager
 def holding(setting: Setting, name: str, what: str, pid: int) -> Iterator[Child]:
     """Yield the holder of a program of our own, attached to the TLS libraries of a process."""

@@ -19,8 +19,9 @@ READ_BYTES = 65_536
 HOLD_S = 60.0  # no side waits longer for the other
 ORDER = re.compile(rb"x-order: (\d+) (\d+) (\d+)")
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-END = b"data: [DONE]\n\n"
+DONE = b"data: [DONE]\n\n"
 LAST = b"0\r\n\r\n"
+STOP = {"index": 0, "delta": {}, "finish_reason": "stop"}
 EVENT = {
     "id": "chatcmpl-bench",
     "object": "chat.completion.chunk",
@@ -33,12 +34,12 @@ EVENT = {
 def chunk(size: int) -> bytes:
     """Return a token's chunk of `size` bytes on the wire, framing included."""
     choice = {"index": 0, "delta": {"content": " word"}, "finish_reason": None}
+    return framed(_event(choice, size - len(framed(_event(choice, 0)))))
 
-    def event(padding: int) -> bytes:
-        text = json.dumps(EVENT | {"system_fingerprint": "f" * padding, "choices": [choice]}, separators=(",", ":"))
-        return framed(b"data: " + text.encode() + b"\n\n")
 
-    return event(size - len(event(0)))
+def _event(choice: dict[str, object], padding: int) -> bytes:
+    text = json.dumps(EVENT | {"system_fingerprint": "f" * padding, "choices": [choice]}, separators=(",", ":"))
+    return b"data: " + text.encode() + b"\n\n"
 
 
 def framed(data: bytes) -> bytes:
@@ -63,7 +64,7 @@ def _send_stream(conn: ssl.SSLSocket, chunks: int, size: int, gap_ms: int) -> No
             due_s += gap_ms / 1000
             time.sleep(max(0.0, due_s - time.monotonic()))
         conn.sendall(piece)
-    conn.sendall(framed(END) + LAST)
+    conn.sendall(framed(_event(STOP, 0) + DONE) + LAST)
 
 
 def _serve_one(plain: socket.socket, context: ssl.SSLContext) -> None:

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def _free_port() -> int:
 class Exporter:
     """One running exporter and the exchanges it has reported."""
 
-    def __init__(self, loader: str, folder: Path, *options: str) -> None:
+    def __init__(self, loader: str, folder: Path, *options: str, command: Sequence[str] = ()) -> None:
         self.loader = loader
         self.port = _free_port()
         self.raw: list[str] = []
@@ -60,7 +60,7 @@ class Exporter:
         address = f"127.0.0.1:{self.port}"
         flags = ["--loader", loader, "--web.listen-address", address, "--log.level", "debug", "--log.format", "json"]
         self.process = subprocess.Popen(
-            [*program(), *flags, *options],
+            [*(command or program()), *flags, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -179,9 +179,9 @@ class Exporter:
 
 
 @contextmanager
-def running(loader: str, folder: Path, *options: str) -> Iterator[Exporter]:
-    """A ready exporter for the length of a block."""
-    exporter = Exporter(loader, folder, *options)
+def running(loader: str, folder: Path, *options: str, command: Sequence[str] = ()) -> Iterator[Exporter]:
+    """A ready exporter for the length of a block; `command` starts it in a way of its own."""
+    exporter = Exporter(loader, folder, *options, command=command)
     try:
         exporter.wait_ready()
         yield exporter
