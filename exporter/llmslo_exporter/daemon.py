@@ -112,5 +112,3 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool) -> Sources:
         bpf_run_seconds=lambda: measured(0),
         bpf_runs=lambda: measured(1),
     )
-
-

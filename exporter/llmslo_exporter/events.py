@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
-from llmslo_exporter.automaton import ERROR, NDJSON, SSE, TERMINAL
+from llmslo_exporter.actions import ERROR, NDJSON, SSE, TERMINAL
 from llmslo_exporter.errors import DecodeError
 from llmslo_exporter.summary import Closer, End, Piece, Role, Summary, Transport
 
@@ -113,24 +113,31 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
     *instants, bytes_in, bytes_out, sock = fields[2:12]
     finishes, _row, _open, content, _output, choices, seen = fields[12:19]
     tgid, reads, writes, _shipped, role, flags, end, closer, _dead = fields[19:28]
+    first_byte, first_token, first_output, last_token, gap, last = instants[1:]
     return Hot(
-        (ptr, owner, start),
-        *instants,
-        bytes_in,
-        bytes_out,
-        finishes,
-        sock,
-        tgid,
-        reads,
-        writes,
-        content,
-        choices,
-        seen,
-        Role.SERVER if role else Role.CLIENT,
-        flags,
-        end,
-        closer,
-        fields[-3],
+        identity=(ptr, owner, start),
+        start_ns=start,
+        first_byte_ns=first_byte,
+        first_token_ns=first_token,
+        first_output_ns=first_output,
+        last_token_ns=last_token,
+        max_gap_ns=gap,
+        last_ns=last,
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        finishes=finishes,
+        sock=sock,
+        tgid=tgid,
+        reads=reads,
+        writes=writes,
+        content_events=content,
+        choices=choices,
+        seen=seen,
+        role=Role.SERVER if role else Role.CLIENT,
+        flags=flags,
+        end=end,
+        closer=closer,
+        answer_flags=fields[-3],
     )
 
 
@@ -143,7 +150,10 @@ def with_end(raw: bytes, end: End, closer: Closer) -> bytes:
 
 
 def decode_record(raw: bytes, pieces: tuple[Piece, ...] | None) -> Summary:
-    """Decode `struct record` with the pieces that came before it (None: they were given up). Raises DecodeError when the layout does not fit."""
+    """Decode `struct record` with the pieces that came before it; None: they were given up.
+
+    Raises DecodeError when the layout does not fit.
+    """
     if len(raw) < RECORD_BYTES:
         msg = f"a record is {len(raw)} bytes, the layout needs {RECORD_BYTES}: exporter and bpf/events.h disagree"
         raise DecodeError(msg)

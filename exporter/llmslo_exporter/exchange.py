@@ -55,7 +55,7 @@ class TokenSource(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Token counts of one exchange; None where the bytes did not say. Input includes cache, output includes reasoning."""
+    """Token counts of one exchange; None: the bytes did not say. Input includes cache, output includes reasoning."""
 
     source: TokenSource
     input: int | None = None

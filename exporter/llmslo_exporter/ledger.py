@@ -9,7 +9,6 @@ from llmslo_exporter.events import (
     COUNTERS,
     EXCHANGE,
     HOT_AT,
-    KEY,
     RECORD_BYTES,
     X_MID,
     Hot,
@@ -74,4 +73,4 @@ class Ledger:
 
 def is_of(entry: Entry, pid: int) -> bool:
     """Tell whether a TLS exchange belongs to a process; plaintext ones belong to their socket."""
-    return KEY.unpack(entry.key)[1] == pid
+    return entry.hot.identity[1] == pid

@@ -15,6 +15,7 @@ from pathlib import Path
 from llmslo_exporter.assembly import Assembly
 from llmslo_exporter.errors import DecodeError
 from llmslo_exporter.events import (
+    HOT_AT,
     RECORD_EXCHANGE,
     RECORD_EXIT,
     RECORD_HEAD,
@@ -27,7 +28,6 @@ from llmslo_exporter.events import (
     decode_record,
     decode_shipped,
     decode_tls_failed,
-    HOT_AT,
 )
 from llmslo_exporter.exchange import Exchange
 from llmslo_exporter.identity import Workload
@@ -313,8 +313,14 @@ def _facts(summary: Summary, exchange: Exchange, owner: Workload) -> dict[str, o
         "end": summary.end.name.lower(),
         "closer": summary.closer.name.lower(),
         "tokens": [
-            {"source": t.source.value, "input": t.input, "output": t.output, "cache_read": t.cache_read,
-             "cache_write": t.cache_write, "reasoning": t.reasoning}
+            {
+                "source": t.source.value,
+                "input": t.input,
+                "output": t.output,
+                "cache_read": t.cache_read,
+                "cache_write": t.cache_write,
+                "reasoning": t.reasoning,
+            }
             for t in exchange.tokens
         ],
         "finishes": [reason.name.lower() for reason in exchange.finishes],

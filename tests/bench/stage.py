@@ -61,7 +61,9 @@ def exporting(setting: Setting, *options: str, loader: str = "") -> Iterator[Exp
         with running(loader or setting.loader, setting.folder, "--log.level", "info", *options) as exporter:
             yield exporter
     except NotSeenError as error:
-        raise BenchError(" ".join(str(error).split())) from error
+        lines = str(error).strip().splitlines()
+        msg = f"{lines[0].partition(':')[0]}: {lines[-1]}"
+        raise BenchError(msg) from error
 
 
 def check_streams(exporter: Exporter, count: float) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmslo_exporter import automaton
+from llmslo_exporter import actions
 from llmslo_exporter.automaton import Automaton
 
 HEAD_BLOCK, STREAM_BLOCK, WORD = 32, 64, 8  # bpf/scan.h
@@ -47,10 +47,10 @@ def read_head(table: Automaton, message: Message, data: bytes, base: int) -> int
     for at in range(0, len(data), HEAD_BLOCK):
         part = _scan_head(table, message, data[at : at + HEAD_BLOCK].ljust(HEAD_BLOCK, b"\0"), base)
         used += part
-        if message.flags & (automaton.BAD | automaton.HEAD_END):
+        if message.flags & (actions.BAD | actions.HEAD_END):
             break
         if part != len(data[at : at + HEAD_BLOCK]):  # a zero byte: no head that can be followed
-            message.flags |= automaton.BAD
+            message.flags |= actions.BAD
             break
     return used
 
@@ -59,10 +59,10 @@ def _scan_head(table: Automaton, message: Message, block: bytes, base: int) -> i
     used = 0
     for byte in block:
         message.row, action = table.step(message.row, byte)
-        if action & automaton.DIGIT:
+        if action & actions.DIGIT:
             message.value = (message.value * base + (byte & 15) + 9 * (byte >> 6)) & U64
         message.flags |= action
-        used += action & automaton.USED
+        used += action & actions.USED
     return used
 
 
@@ -79,12 +79,12 @@ def _scan_word(table: Automaton, tally: Tally, word: bytes, ends: int) -> None:
     for byte in word:
         tally.row, action = table.step(tally.row, byte)
         act |= action
-    tally.open |= act & (automaton.OUTPUT | automaton.REASONING)
+    tally.open |= act & (actions.OUTPUT | actions.REASONING)
     ended = ((act & ends) + 15) >> 4
     tally.content += (tally.open | tally.open >> 1) & ended
     tally.output += tally.open & ended
     tally.open &= (ended - 1) & U64
     tally.seen |= act
-    number = act >> automaton.NUMBER_SHIFT
+    number = act >> actions.NUMBER_SHIFT
     tally.choices = (tally.choices | (act >> 7 & 1) << (number & 15)) & U16
     tally.finishes = (tally.finishes + ((act >> 6 & 1) << (8 * (number & 7)))) & U64

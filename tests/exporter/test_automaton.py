@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmslo_exporter import actions
 from llmslo_exporter import automaton as a
 from llmslo_exporter.dialects import DIALECTS
 from llmslo_exporter.dialects.openai import OPENAI_WIRE
@@ -25,14 +26,14 @@ RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nX-Content-Length: 9\r\n"
     b"content-length:  90\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
-FRAMING = a.CHUNKED | a.LENGTH | a.SSE | a.NDJSON | a.ENCODED | a.INTERIM | a.SWITCH | a.BODYLESS
+FRAMING = actions.CHUNKED | actions.LENGTH | actions.SSE | actions.NDJSON | actions.ENCODED | actions.INTERIM | actions.SWITCH | actions.BODYLESS
 
 
 def head(data, start, base=kernel.DECIMAL, *, cut=0):
     """Return what the kernel knows of a head that came in two reads, and how many bytes belonged to it."""
     message = kernel.Message(start)
     used = kernel.read_head(TABLE, message, data[:cut], base)
-    if not message.flags & (a.HEAD_END | a.BAD):
+    if not message.flags & (actions.HEAD_END | actions.BAD):
         used += kernel.read_head(TABLE, message, data[cut:], base)
     return message, used
 
@@ -45,7 +46,7 @@ def response(*fields, status=b"200 OK"):
     data = b"\r\n".join((b"HTTP/1.1 " + status, *fields)) + b"\r\n\r\n"
     message, used = head(data + b"body", TABLE.start_response)
     assert used == len(data)
-    assert message.flags & a.HEAD_END
+    assert message.flags & actions.HEAD_END
     return message
 
 
@@ -75,15 +76,15 @@ def test_dialects_that_need_more_rows_than_there_are_are_refused():
 def test_a_request_head_is_read_alike_at_every_split(cut):
     message, used = request(REQUEST + b"{}", cut)
     assert (message.value, used) == (1234567, len(REQUEST))
-    assert message.flags & ~(a.USED | a.DIGIT) == a.LLM | a.LENGTH | a.HEAD_END
+    assert message.flags & ~(actions.USED | actions.DIGIT) == actions.LLM | actions.LENGTH | actions.HEAD_END
 
 
 @pytest.mark.parametrize("cut", range(len(RESPONSE) + 1))
 def test_a_response_head_is_read_alike_at_every_split(cut):
     message, used = head(RESPONSE + b"5\r\ndata:", TABLE.start_response, cut=cut)
     assert (message.value, used) == (90, len(RESPONSE))
-    assert message.flags & FRAMING == a.CHUNKED | a.LENGTH | a.SSE | a.ENCODED
-    assert message.flags & a.HEAD_END
+    assert message.flags & FRAMING == actions.CHUNKED | actions.LENGTH | actions.SSE | actions.ENCODED
+    assert message.flags & actions.HEAD_END
 
 
 @pytest.mark.parametrize(
@@ -105,10 +106,10 @@ def test_paths_of_an_llm_are_known_with_the_byte_behind_them(target):
     known = line.partition(b"?")[0]
     for at in range(len(known)):
         kernel.read_head(TABLE, message, line[at : at + 1], kernel.DECIMAL)
-        assert not message.flags & (a.LLM | a.BAD)
+        assert not message.flags & (actions.LLM | actions.BAD)
     rest = line[len(known) :] + b" HTTP/1.1\r\n\r\n"
     assert kernel.read_head(TABLE, message, rest, kernel.DECIMAL) == len(rest)
-    assert message.flags & (a.LLM | a.BAD | a.HEAD_END) == a.LLM | a.HEAD_END
+    assert message.flags & (actions.LLM | actions.BAD | actions.HEAD_END) == actions.LLM | actions.HEAD_END
 
 
 @pytest.mark.parametrize(
@@ -128,28 +129,28 @@ def test_paths_of_an_llm_are_known_with_the_byte_behind_them(target):
     ],
 )
 def test_other_requests_are_refused_in_any_reads(line):
-    assert request(line)[0].flags & (a.BAD | a.LLM) == a.BAD
+    assert request(line)[0].flags & (actions.BAD | actions.LLM) == actions.BAD
     message = kernel.Message(TABLE.start_request)
     for at in range(len(line)):
         kernel.read_head(TABLE, message, line[at : at + 1], kernel.DECIMAL)
-    assert message.flags & (a.BAD | a.LLM) == a.BAD
+    assert message.flags & (actions.BAD | actions.LLM) == actions.BAD
 
 
 @pytest.mark.parametrize(
     ("field", "flags"),
     [
-        (b"Transfer-Encoding: chunked", a.CHUNKED),
-        (b"TRANSFER-ENCODING:gzip, Chunked", a.CHUNKED),
-        (b"Content-Type: text/event-stream", a.SSE),
-        (b"content-type:Text/Event-Stream;charset=utf-8", a.SSE),
-        (b"Content-Type: application/x-ndjson", a.NDJSON),
-        (b"Content-Type: application/stream+json", a.NDJSON),
-        (b"Content-Type: application/jsonl", a.NDJSON),
+        (b"Transfer-Encoding: chunked", actions.CHUNKED),
+        (b"TRANSFER-ENCODING:gzip, Chunked", actions.CHUNKED),
+        (b"Content-Type: text/event-stream", actions.SSE),
+        (b"content-type:Text/Event-Stream;charset=utf-8", actions.SSE),
+        (b"Content-Type: application/x-ndjson", actions.NDJSON),
+        (b"Content-Type: application/stream+json", actions.NDJSON),
+        (b"Content-Type: application/jsonl", actions.NDJSON),
         (b"Content-Type: application/json", 0),
-        (b"Content-Encoding: gzip", a.ENCODED),
-        (b"Content-Encoding: br", a.ENCODED),
-        (b"Content-Encoding: zstd", a.ENCODED),
-        (b"Content-Encoding: deflate", a.ENCODED),
+        (b"Content-Encoding: gzip", actions.ENCODED),
+        (b"Content-Encoding: br", actions.ENCODED),
+        (b"Content-Encoding: zstd", actions.ENCODED),
+        (b"Content-Encoding: deflate", actions.ENCODED),
         (b"Content-Encoding: identity", 0),
         (b"X-Transfer-Encoding: chunked", 0),
         (b"Content-Type-Options: text/event-stream", 0),
@@ -175,7 +176,7 @@ def test_header_fields_tell_the_framing_and_the_kind_of_a_body(field, flags):
 )
 def test_a_content_length_is_read_as_a_number(field, value):
     message = response(b"Date: Mon, 01 Jan 2024 00:00:00 GMT", field, b"X-Request-Id: 77")
-    assert (message.flags & FRAMING, message.value) == (a.LENGTH, value)
+    assert (message.flags & FRAMING, message.value) == (actions.LENGTH, value)
 
 
 @pytest.mark.parametrize("field", [b"Content-Length:", b"Content-Length: x1", b"Content-Length: -1", b"Content-Len: 4"])
@@ -187,13 +188,13 @@ def test_a_content_length_that_is_no_number_is_none(field):
 @pytest.mark.parametrize(
     ("status", "flags"),
     [
-        (b"100 Continue", a.INTERIM),
-        (b"103 Early Hints", a.INTERIM),
-        (b"101 Switching Protocols", a.INTERIM | a.SWITCH),
+        (b"100 Continue", actions.INTERIM),
+        (b"103 Early Hints", actions.INTERIM),
+        (b"101 Switching Protocols", actions.INTERIM | actions.SWITCH),
         (b"200", 0),
         (b"201 Created", 0),
-        (b"204 No Content", a.BODYLESS),
-        (b"304 Not Modified", a.BODYLESS),
+        (b"204 No Content", actions.BODYLESS),
+        (b"304 Not Modified", actions.BODYLESS),
         (b"301 Moved", 0),
         (b"404 Not Found", 0),
         (b"529 Site is overloaded", 0),
@@ -207,11 +208,11 @@ def test_a_status_tells_whether_a_body_follows(status, flags):
     "data", [b"HTTP/2 200\r\n", b"HTTP/1.1  200\r\n", b"HTTP/1.1 x\r\n", b"data: {}\n\n", b"HTTP/1.1 200 OK\r\n\rx"]
 )
 def test_what_is_no_response_head_is_bad(data):
-    assert head(data, TABLE.start_response)[0].flags & a.BAD
+    assert head(data, TABLE.start_response)[0].flags & actions.BAD
 
 
 def test_a_zero_byte_in_a_head_is_bad():
-    assert request(REQUEST.replace(b"Host", b"Ho\0st"))[0].flags & a.BAD
+    assert request(REQUEST.replace(b"Host", b"Ho\0st"))[0].flags & actions.BAD
 
 
 def test_lines_may_end_with_a_line_feed_alone():
@@ -237,19 +238,19 @@ def test_chunk_sizes_are_read_alike_at_every_split(line, size):
         for cut in range(len(data) + 1):
             message, used = head(data + b"data: {}", start, kernel.HEX, cut=cut)
             assert (message.value, used) == (size, len(data))
-            assert message.flags & (a.HEAD_END | a.BAD) == a.HEAD_END
+            assert message.flags & (actions.HEAD_END | actions.BAD) == actions.HEAD_END
 
 
 @pytest.mark.parametrize("line", [b"x\r\n", b"\r\n", b";a\r\n", b"-1\r\n", b"5x\r\n", b"data"])
 def test_what_is_no_chunk_size_is_bad(line):
-    assert head(line, TABLE.start_chunk, kernel.HEX)[0].flags & a.BAD
+    assert head(line, TABLE.start_chunk, kernel.HEX)[0].flags & actions.BAD
 
 
 def test_a_chunk_that_does_not_end_where_its_size_said_is_bad():
-    assert head(b"x\r\n5\r\n", TABLE.start_next_chunk, kernel.HEX)[0].flags & a.BAD
+    assert head(b"x\r\n5\r\n", TABLE.start_next_chunk, kernel.HEX)[0].flags & actions.BAD
 
 
-def counted(*reads, ends=a.EVENT):
+def counted(*reads, ends=actions.EVENT):
     """Return what the kernel counts of a stream that comes in `reads`."""
     tally = kernel.Tally(TABLE.start_stream)
     for data in reads:
@@ -263,15 +264,15 @@ def by_byte(data, ends):
     for byte in data:
         tally.row, action = TABLE.step(tally.row, byte)
         tally.seen |= action
-        tally.open |= action & (a.OUTPUT | a.REASONING)
+        tally.open |= action & (actions.OUTPUT | actions.REASONING)
         if action & ends:
             tally.content += bool(tally.open)
-            tally.output += bool(tally.open & a.OUTPUT)
+            tally.output += bool(tally.open & actions.OUTPUT)
             tally.open = 0
-        if action & a.INDEX:
-            tally.choices |= 1 << (action >> a.NUMBER_SHIFT & 15)
-        if action & a.FINISH:
-            tally.finishes += 1 << (8 * (action >> a.NUMBER_SHIFT & 7))
+        if action & actions.INDEX:
+            tally.choices |= 1 << (action >> actions.NUMBER_SHIFT & 15)
+        if action & actions.FINISH:
+            tally.finishes += 1 << (8 * (action >> actions.NUMBER_SHIFT & 7))
     return tally
 
 
@@ -296,7 +297,7 @@ def test_words_of_content_are_no_finish_reasons():
     said = '"finish_reason":"stop","index":3,"error":{"x":1} data: [DONE]'
     tally = counted(chunk(index=0, delta={"content": said}))
     assert (tally.finishes, tally.choices, tally.content, tally.output) == (0, 1, 1, 1)
-    assert not tally.seen & (a.ERROR | a.TERMINAL)
+    assert not tally.seen & (actions.ERROR | actions.TERMINAL)
 
 
 @pytest.mark.parametrize(("index", "bit"), [*((n, n) for n in range(10)), (10, 15), (15, 15), (127, 15)])
@@ -313,33 +314,33 @@ def test_an_index_inside_a_scope_is_no_choices():
 @pytest.mark.parametrize(
     ("data", "seen"),
     [
-        (b"data: [DONE]\n\n", a.TERMINAL),
-        (b"data:[DONE]\n\n", a.TERMINAL),
+        (b"data: [DONE]\n\n", actions.TERMINAL),
+        (b"data:[DONE]\n\n", actions.TERMINAL),
         (b"data: [DON\n\n", 0),
         (b'data: {"content":"[DONE]"}\n\n', 0),
-        (b'data: {"error":{"code":500}}\n\n', a.ERROR),
-        (b'data: {"error":"busy"}\n\n', a.ERROR),
+        (b'data: {"error":{"code":500}}\n\n', actions.ERROR),
+        (b'data: {"error":"busy"}\n\n', actions.ERROR),
         (b'data: {"error":null}\n\n', 0),
-        (b"event: error\ndata: {}\n\n", a.ERROR),
+        (b"event: error\ndata: {}\n\n", actions.ERROR),
         (b"event: errors\ndata: {}\n\n", 0),
-        (b'error: {"code":500}\n\n', a.ERROR),
+        (b'error: {"code":500}\n\n', actions.ERROR),
         (b": error\n\n", 0),
     ],
 )
 def test_terminal_and_error_events_are_seen_at_every_split(data, seen):
     for cut in range(len(data)):
-        assert counted(data[:cut], data[cut:]).seen & (a.TERMINAL | a.ERROR) == seen
+        assert counted(data[:cut], data[cut:]).seen & (actions.TERMINAL | actions.ERROR) == seen
 
 
 def test_lines_are_the_events_of_ndjson():
     lines = b'{"content":"a"}\n{"content":""}\r\n{"reasoning":"b"}\n'
-    tally = counted(lines, ends=a.LINE)
+    tally = counted(lines, ends=actions.LINE)
     assert (tally.content, tally.output) == (2, 1)
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
-@pytest.mark.parametrize("ends", [a.EVENT, a.LINE])
+@pytest.mark.parametrize("ends", [actions.EVENT, actions.LINE])
 def test_words_count_what_bytes_count_in_recorded_shapes(path, line_end, ends):
     data = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", line_end)
     expected = by_byte(data, ends)
@@ -358,7 +359,7 @@ def test_words_count_what_bytes_count_in_recorded_shapes(path, line_end, ends):
         b'{"text":"x"\n{"thinking":"y"\n{"text":"z"\n\n\n',
     ],
 )
-@pytest.mark.parametrize("ends", [a.EVENT, a.LINE])
+@pytest.mark.parametrize("ends", [actions.EVENT, actions.LINE])
 def test_words_count_what_bytes_count_however_close_the_events(data, ends):
     expected = by_byte(data, ends)
     for offset in range(kernel.WORD):
@@ -379,7 +380,7 @@ PARTS = st.sampled_from(
 STREAMS = st.lists(PARTS | st.binary(max_size=3), max_size=30).map(b"".join)
 
 
-@given(STREAMS, st.lists(st.integers(0, 200), max_size=4).map(sorted), st.sampled_from([a.EVENT, a.LINE]))
+@given(STREAMS, st.lists(st.integers(0, 200), max_size=4).map(sorted), st.sampled_from([actions.EVENT, actions.LINE]))
 def test_words_count_what_bytes_count_in_any_reads(data, cuts, ends):
     expected = by_byte(data, ends)
     reads = [data[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(data)], strict=True)]
@@ -391,4 +392,4 @@ def test_words_count_what_bytes_count_in_any_reads(data, cuts, ends):
 @given(STREAMS, st.integers(0, kernel.WORD))
 def test_zero_bytes_between_the_bytes_change_no_count(data, width):
     spread = b"".join(bytes([byte]) + bytes(width) for byte in data)
-    assert by_byte(spread, a.EVENT) == by_byte(data, a.EVENT)
+    assert by_byte(spread, actions.EVENT) == by_byte(data, actions.EVENT)

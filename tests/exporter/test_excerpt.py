@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmslo_exporter import automaton
+from llmslo_exporter import actions, automaton
 from llmslo_exporter.dialects import DIALECTS
 from llmslo_exporter.dialects.dialect import Facts
 from llmslo_exporter.dialects.openai import OPENAI
@@ -38,7 +38,7 @@ def test_the_kernel_and_the_parsers_take_the_same_types_for_ndjson(kind):
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode()
     kernel_model.read_head(TABLE, message, head, kernel_model.DECIMAL)
     by_line = Events(kind).feed(b'{"a":1}\n') != []
-    assert by_line == bool(message.flags & automaton.NDJSON)
+    assert by_line == bool(message.flags & actions.NDJSON)
 
 
 def test_events_are_those_of_the_content_type():

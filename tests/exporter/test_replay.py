@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmslo_exporter import automaton
+from llmslo_exporter import actions, automaton
 from llmslo_exporter.dialects import DIALECTS
 from llmslo_exporter.dialects.dialect import Facts
 from llmslo_exporter.dialects.openai import OPENAI
@@ -68,12 +68,12 @@ def test_instants_are_those_of_the_pieces_that_complete_events(kind):
 def test_a_replay_counts_what_the_kernel_counts(path):
     data = path.read_bytes()
     tally = kernel_model.Tally(TABLE.start_stream)
-    kernel_model.read_stream(TABLE, tally, data, automaton.EVENT)
+    kernel_model.read_stream(TABLE, tally, data, actions.EVENT)
     run = replay(OPENAI, head(), at((1.0, gzip.compress(data))))
     assert run.content_events == tally.content
     assert (run.first_output_s is not None) == (tally.output > 0)
-    assert (run.facts.error is not None) == bool(tally.seen & automaton.ERROR)
-    assert run.facts.terminal == bool(tally.seen & automaton.TERMINAL)
+    assert (run.facts.error is not None) == bool(tally.seen & actions.ERROR)
+    assert run.facts.terminal == bool(tally.seen & actions.TERMINAL)
 
 
 @given(st.lists(st.integers(0, 400), max_size=6).map(sorted))

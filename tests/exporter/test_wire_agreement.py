@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmslo_exporter import automaton
+from llmslo_exporter import actions, automaton
 from llmslo_exporter.dialects import DIALECTS
 from llmslo_exporter.dialects.dialect import Content
 from llmslo_exporter.dialects.openai import OPENAI, OPENAI_WIRE
@@ -27,12 +27,12 @@ def kernel_events(data):
     for byte in data:
         row, action = TABLE.step(row, byte)
         seen |= action
-        if action & automaton.FINISH:
-            codes.append(action >> automaton.NUMBER_SHIFT & 7)
-        if action & automaton.EVENT:
-            content = Content.OUTPUT if seen & automaton.OUTPUT else Content.REASONING
-            content = content if seen & (automaton.OUTPUT | automaton.REASONING) else Content.NONE
-            found.append((content, bool(seen & automaton.ERROR), bool(seen & automaton.TERMINAL), sorted(codes)))
+        if action & actions.FINISH:
+            codes.append(action >> actions.NUMBER_SHIFT & 7)
+        if action & actions.EVENT:
+            content = Content.OUTPUT if seen & actions.OUTPUT else Content.REASONING
+            content = content if seen & (actions.OUTPUT | actions.REASONING) else Content.NONE
+            found.append((content, bool(seen & actions.ERROR), bool(seen & actions.TERMINAL), sorted(codes)))
             seen, codes = 0, []
     return found
 
@@ -57,7 +57,7 @@ def test_recorded_shapes_are_read_alike(path, line_end):
 def test_the_kernel_counts_what_the_parsers_read(path):
     data = path.read_bytes()
     tally = kernel_model.Tally(TABLE.start_stream)
-    kernel_model.read_stream(TABLE, tally, data, automaton.EVENT)
+    kernel_model.read_stream(TABLE, tally, data, actions.EVENT)
     events = [OPENAI.event(event) for event in SseEvents().feed(data)]
     content = [event.content for event in events if event.content is not Content.NONE]
     assert (tally.content, tally.output) == (len(content), content.count(Content.OUTPUT))
@@ -65,8 +65,8 @@ def test_the_kernel_counts_what_the_parsers_read(path):
     assert [tally.finish(reason) for reason in FinishReason] == [reasons.count(reason) for reason in FinishReason]
     choices = frozenset[int]().union(*(event.choices for event in events))
     assert tally.choices == sum(1 << index for index in choices)
-    assert bool(tally.seen & automaton.TERMINAL) == any(event.terminal for event in events)
-    assert bool(tally.seen & automaton.ERROR) == any(event.error is not None for event in events)
+    assert bool(tally.seen & actions.TERMINAL) == any(event.terminal for event in events)
+    assert bool(tally.seen & actions.ERROR) == any(event.error is not None for event in events)
 
 
 KEYS = [

@@ -13,10 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.e2e.answers import (
     DONE,
@@ -100,7 +101,9 @@ def _arguments(value: object) -> Part:
 
 def _split_in_lines(part: Part) -> Part:
     """One event over several data fields, cut between members: SSE joins them with a line feed, which JSON ignores."""
-    return replace(part, data=part.data.replace(b'"choices"', b'\ndata: "choices"').replace(b'"delta"', b'\ndata: "delta"'))
+    return replace(
+        part, data=part.data.replace(b'"choices"', b'\ndata: "choices"').replace(b'"delta"', b'\ndata: "delta"')
+    )
 
 
 STREAMS: dict[str, Answer] = {
@@ -191,7 +194,21 @@ STREAMS: dict[str, Answer] = {
             ROLE,
             *(
                 chat_event({"content": text}, Kind.OUTPUT, before_ms=1.0)
-                for text in ("\\", "\\\\", '"', '\\"', '"\\', '":"', "\n", "\u0000", "\u00e9\ud83c\udf88", "\\u0022", ",", "{", "}]")
+                for text in (
+                    "\\",
+                    "\\\\",
+                    '"',
+                    '\\"',
+                    '"\\',
+                    '":"',
+                    "\n",
+                    "\u0000",
+                    "\u00e9\ud83c\udf88",
+                    "\\u0022",
+                    ",",
+                    "{",
+                    "}]",
+                )
             ),
             STOP,
             DONE,
@@ -202,7 +219,7 @@ STREAMS: dict[str, Answer] = {
         [
             ROLE,
             chat_event({"content": '"finish_reason":"stop"'}, Kind.OUTPUT),
-            chat_event({"content": 'data: [DONE]\n\ndata: [DONE]'}, Kind.OUTPUT),
+            chat_event({"content": "data: [DONE]\n\ndata: [DONE]"}, Kind.OUTPUT),
             chat_event({"content": "content"}, Kind.OUTPUT),
             chat_event({"name": "content", "content": "", "role": "content"}),
             chat_event({"content": 'finish_reason":"length","error":{"code":500}'}, Kind.OUTPUT),
@@ -212,7 +229,9 @@ STREAMS: dict[str, Answer] = {
         COUNTED,
     ),
     "one event of 300 kB in many pieces": resplit(
-        answer([ROLE, *words(2), chat_event({"content": "long " * 60_000}, Kind.OUTPUT), *words(2), STOP, DONE], COUNTED),
+        answer(
+            [ROLE, *words(2), chat_event({"content": "long " * 60_000}, Kind.OUTPUT), *words(2), STOP, DONE], COUNTED
+        ),
         range(0, 310_000, 1_111),
     ),
     "tool arguments as objects": answer(
@@ -282,13 +301,34 @@ STREAMS: dict[str, Answer] = {
         COUNTED,
     ),
     "2 MB at once and in a hurry": one_write(
-        answer([ROLE, *words(6000), *(chat_event({"content": "w" * 900}, Kind.OUTPUT) for _ in range(600)), STOP, DONE], COUNTED)
+        answer(
+            [ROLE, *words(6000), *(chat_event({"content": "w" * 900}, Kind.OUTPUT) for _ in range(600)), STOP, DONE],
+            COUNTED,
+        )
     ),
 }
 
 
+# What is known to be told wrongly, and why.
+NOT_YET = {
+    "tool arguments with a polygon": "automaton: SCOPE_DEPTH 3, a fourth nested array closes the scope too early",
+    "numbered citations": "automaton: an `index` outside of choices counts as a choice",
+    "search results with a text": "automaton: an `index` outside of choices counts as a choice",
+    "trailing slash": "automaton: a path must end in the endpoint itself",
+    "an empty line before": "exchange.h begin(): a request begins with POST, not with CR LF (RFC 9112, 2.2)",
+}
+
+
+def _named(names: Iterable[str]) -> list[ParameterSet]:
+    reasons = [(name, NOT_YET.get(name)) for name in names]
+    return [
+        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=reason)] if reason else [], id=name)
+        for name, reason in reasons
+    ]
+
+
 @BOTH
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", _named(STREAMS))
 def test_stream_is_told_as_it_was(bench: Bench, name: str, *, tls: bool) -> None:
     bench.meet(STREAMS[name], tls=tls)
 
@@ -389,7 +429,7 @@ REQUESTS: dict[str, Callable[[str], Sequence[bytes]]] = {
 
 
 @BOTH
-@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("name", _named(REQUESTS))
 def test_request_is_understood(bench: Bench, name: str, *, tls: bool) -> None:
     bench.meet(SHORT, tls=tls, request=REQUESTS[name])
 
@@ -429,7 +469,9 @@ def _by_status(bench: Bench, status: int, role: str) -> dict[str, object]:
     until_s = time.monotonic() + 10
     while time.monotonic() < until_s:
         bench.exporter.metric("llm_exporter_ttft_unknown_total")  # a scrape reads the ring
-        lines = [json.loads(raw) for raw in list(bench.exporter.raw) if '"exchange"' in raw and f'"status": {status}' in raw]
+        lines = [
+            json.loads(raw) for raw in list(bench.exporter.raw) if '"exchange"' in raw and f'"status": {status}' in raw
+        ]
         mine = [line for line in lines if line.get("role") == role and line["pid"] == os.getpid()]
         if mine:
             found: dict[str, object] = mine[-1]
@@ -477,7 +519,19 @@ def _served(
         listener.close()
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "tls",
+    [
+        True,
+        pytest.param(
+            False,
+            marks=pytest.mark.xfail(
+                strict=True, reason="socket.h bury(): a failed send ends it before the answer is read"
+            ),
+        ),
+    ],
+    ids=["tls", "plain"],
+)
 def test_early_refusal_of_a_large_body_is_the_answer(bench: Bench, *, tls: bool) -> None:
     """The server says 413 and closes while the client still writes; the client then reads what is there."""
     refusal = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -502,7 +556,9 @@ def test_early_refusal_of_a_large_body_is_the_answer(bench: Bench, *, tls: bool)
 @BOTH
 def test_answer_before_the_body_was_sent(bench: Bench, *, tls: bool) -> None:
     """A whole answer to half a request: the rest of the body is no exchange and disturbs none."""
-    refusal = json_answer({"error": {"message": "no", "type": "x"}}, error_truth(429, "rate_limited"), status="429 Slow")
+    refusal = json_answer(
+        {"error": {"message": "no", "type": "x"}}, error_truth(429, "rate_limited"), status="429 Slow"
+    )
     model = bench.lab.model("half")
     with _served(bench, tls=tls, body=b"", data=refusal.data, cut=True) as (port, _):
         conn = Raw(port, bench.lab.cert if tls else None)
@@ -516,6 +572,7 @@ def test_answer_before_the_body_was_sent(bench: Bench, *, tls: bool) -> None:
     assert (line["status"], line["outcome"]) == (429, "rate_limited")
 
 
+@pytest.mark.xfail(strict=True, reason="exchange.h step(): bytes behind a request's end are dropped uncounted")
 @BOTH
 def test_pipelined_requests_are_not_mixed_up(bench: Bench, *, tls: bool) -> None:
     """Two requests in one write: the first is right, the second is counted as lost, none is invented."""
@@ -534,7 +591,10 @@ def test_pipelined_requests_are_not_mixed_up(bench: Bench, *, tls: bool) -> None
     assert bench.exporter.metric("llm_exporter_unparsed_connections_total", reason="mid_stream") == mid
 
 
-@pytest.mark.parametrize("buffers", [60, 200, 900])
+MANY = pytest.mark.xfail(strict=True, reason="exchange.h: buffers behind the first IOVECS (64) are dropped, uncounted")
+
+
+@pytest.mark.parametrize("buffers", [60, pytest.param(200, marks=MANY), pytest.param(900, marks=MANY)])
 def test_answer_from_many_buffers(bench: Bench, buffers: int) -> None:
     """asyncio's writelines hands up to 1 024 buffers to one sendmsg."""
     whole = answer([ROLE, *words(buffers // 2), STOP, DONE], COUNTED)
@@ -550,6 +610,7 @@ def test_answer_from_many_buffers(bench: Bench, buffers: int) -> None:
     bench.check(Met(model, whole, False, conn.flight, pid=os.getpid()))  # noqa: FBT003 - plaintext
 
 
+@MANY
 def test_request_from_many_buffers(bench: Bench) -> None:
     model = bench.lab.new("vector", SHORT)
     whole = b"".join(request_bytes(model, prompt="x" * 900, model_first=False))
@@ -708,7 +769,9 @@ async def _crowd(bench: Bench, models: Sequence[str], size: int, *, tls: bool) -
 
     async def one(model: str) -> None:
         port = bench.lab.server.port(tls=tls)
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost" if tls else None)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname="localhost" if tls else None
+        )
         writer.write(b"".join(request_bytes(model)))
         await reader.readexactly(size)
         writer.close()
@@ -834,5 +897,7 @@ def test_answer_whose_json_is_cut_by_records(bench: Bench, *, tls: bool) -> None
 
 @BOTH
 def test_usage_behind_the_end_is_not_needed(bench: Bench, *, tls: bool) -> None:
-    whole = answer([ROLE, *words(3, 2.0), STOP, usage_event(4, 3), DONE, Part(b": bye\n\n")], Truth(tokens=usage_tokens(4, 3)))
+    whole = answer(
+        [ROLE, *words(3, 2.0), STOP, usage_event(4, 3), DONE, Part(b": bye\n\n")], Truth(tokens=usage_tokens(4, 3))
+    )
     bench.meet(whole, tls=tls)

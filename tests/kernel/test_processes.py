@@ -127,7 +127,17 @@ thread.join()
         assert (line["outcome"], line["content_events"]) == ("ok", events)
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "tls",
+    [
+        pytest.param(
+            True,
+            marks=pytest.mark.xfail(strict=True, reason="process.h: the leader's exit is taken for the process's"),
+        ),
+        False,
+    ],
+    ids=["tls", "plain"],
+)
 def test_main_thread_that_exits_ends_nothing_of_another(bench: Bench, *, tls: bool) -> None:
     """pthread_exit in the thread-group leader: the process lives on in its other threads."""
     job = _job(bench, chat(60, 10.0))

@@ -54,10 +54,12 @@ class _UprobeOptions(ctypes.Structure):
     )
 
 
-@_PRINT
 def _silent(_level: int, _format: bytes, _arguments: int) -> int:
     """Libbpf would print to stderr; what failed is in our own error."""
     return 0
+
+
+_SILENT = _PRINT(_silent)  # kept: libbpf calls it as long as we live
 
 
 def _library() -> Any:  # noqa: ANN401 -- ctypes has no types for a library's functions
@@ -69,7 +71,7 @@ def _library() -> Any:  # noqa: ANN401 -- ctypes has no types for a library's fu
     for name, result, arguments in _FUNCTIONS:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    library.libbpf_set_print(ctypes.cast(_silent, c_void_p))
+    library.libbpf_set_print(ctypes.cast(_SILENT, c_void_p))
     return library
 
 

@@ -1,0 +1,103 @@
+"""States of an automaton over bytes, by name, as they are being put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+WHITE = b" \t"
+DIGITS = b"0123456789"
+NEWLINE, RETURN = 0x0A, 0x0D
+
+
+@dataclass(slots=True)
+class State:
+    """One state: where every byte leads, and the actions on the way."""
+
+    name: str
+    target: list[int]
+    action: list[int]
+
+
+@dataclass(slots=True)
+class Builder:
+    """States by name, with a default for bytes nobody asked for."""
+
+    states: list[State] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=dict)
+
+    def state(self, name: str) -> int:
+        """Return the number of the state called `name`, making it (every byte stays) when it is new."""
+        if name not in self.names:
+            number = len(self.states)
+            self.names[name] = number
+            self.states.append(State(name, [number] * 256, [0] * 256))
+        return self.names[name]
+
+    def on(self, source: int, bytes_: Iterable[int], target: int, action: int = 0) -> None:
+        """Let each of `bytes_` lead from `source` to `target`."""
+        state = self.states[source]
+        for byte in bytes_:
+            state.target[byte] = target
+            state.action[byte] = action
+
+    def otherwise(self, source: int, target: int, action: int = 0) -> None:
+        """Let every byte lead from `source` to `target`; call before `on`."""
+        self.on(source, range(256), target, action)
+
+    def like(self, source: int, model: int, *, but: Iterable[int] = (), extra: int = 0) -> None:
+        """Give `source` the moves of `model`, except for the bytes in `but`; `extra` actions come on top."""
+        kept = set(but)
+        state, other = self.states[source], self.states[model]
+        for byte in range(256):
+            if byte not in kept:
+                state.target[byte] = other.target[byte]
+                state.action[byte] = other.action[byte] | extra
+
+    def spell(
+        self, name: str, root: int, words: Iterable[bytes], other: int, *, fold: bool = False
+    ) -> dict[bytes, int]:
+        """Give each prefix of `words` a state, `root` the empty one; a byte that spells none moves as in `other`.
+
+        Returns the states by prefix. `fold`: upper case spells as well.
+        """
+        prefixes = {word[:i] for word in words for i in range(len(word) + 1)} | {b""}
+        numbers = {prefix: self.state(f"{name}:{prefix!r}") if prefix else root for prefix in prefixes}
+        for number in numbers.values():
+            self.like(number, other)
+        for prefix, number in numbers.items():
+            if prefix:
+                letter = prefix[-1:]
+                self.on(numbers[prefix[:-1]], letter.lower() + letter.upper() if fold else letter, number)
+        return numbers
+
+    def literal(self, name: str, text: bytes, source: int, target: int, bad: tuple[int, int]) -> None:
+        """Let exactly `text` lead from `source` to `target`, anything else to the state and action of `bad`."""
+        here = source
+        for i, byte in enumerate(text):
+            there = target if i == len(text) - 1 else self.state(f"{name}:{i}")
+            self.otherwise(here, *bad)
+            self.on(here, [byte], there)
+            here = there
+
+    def search(
+        self, name: str, patterns: Mapping[bytes, int], stop: Mapping[int, int], *, fold: bool
+    ) -> dict[bytes, int]:
+        """States that look for any of `patterns` (Aho-Corasick) until a byte of `stop` (byte -> state) leads away.
+
+        A pattern's last byte raises its action. Returns the states by what has been matched.
+        """
+        prefixes = {p[:i] for p in patterns for i in range(len(p) + 1)}
+        numbers = {p: self.state(f"{name}:{p!r}") for p in sorted(prefixes)}
+        for prefix, number in numbers.items():
+            for byte in range(256):
+                found = prefix + (bytes([byte]).lower() if fold else bytes([byte]))
+                action = 0
+                for pattern, raised in patterns.items():
+                    action |= raised if found.endswith(pattern) else 0
+                while found not in numbers:
+                    found = found[1:]
+                self.on(number, [byte], numbers[found], action)
+            for byte, target in stop.items():
+                self.on(number, [byte], target)
+        return numbers
