@@ -5,7 +5,7 @@
 #define LLMSLO_EXCHANGE_H
 
 #define SHIP_BYTES 1048576 /* of a body that user space must see whole: 32 embeddings of 1 536 floats as text */
-#define IOVECS 64          /* iovecs followed in one call; node and Go use up to 16 */
+#define IOVECS 1024        /* iovecs followed in one call: the kernel takes no more (UIO_MAXIOV) */
 #define REQUEST_LINE 256   /* bytes in which the path must show before an exchange is opened */
 #define STEPS 65536 /* 4 MiB of stream in one read or write */
 
@@ -58,7 +58,7 @@ static __always_inline void meet(u32 tgid) {
 	p.kind = RECORD_PROCESS;
 	p.tgid = tgid;
 	p.at_ns = bpf_ktime_get_ns();
-	if (m_output(events, &p, sizeof(p), 0))
+	if (m_output(events, &p, sizeof(p), 2)) /* 2: BPF_RB_FORCE_WAKEUP, behind records that wake nobody */
 		count(LOSS_RING, 1);
 }
 
@@ -391,8 +391,13 @@ static __always_inline int step(struct scene *s) {
 	struct exchange *x = s->x;
 	if (c->pos >= c->len) {
 		struct scratch *v = &s->r->scratch;
-		if (!c->iovs || !c->budget || bpf_probe_read_user(v, offsetof(struct scratch, block), (void *)c->iov))
+		if (!c->iovs || !c->budget)
 			return 1;
+		if (bpf_probe_read_user(v, offsetof(struct scratch, block), (void *)c->iov)) {
+			count(LOSS_COPY, 1);
+			x->flags |= X_SCAN_LOST;
+			return 1;
+		}
 		c->iov += offsetof(struct scratch, block);
 		c->iovs--;
 		c->base = v->base;
@@ -406,8 +411,11 @@ static __always_inline int step(struct scene *s) {
 	u64 src = c->base + c->pos, avail = c->len - c->pos;
 	if (m->mode <= MODE_SIZE)
 		return step_head(s, m, src, avail);
-	if (m->mode != MODE_BODY)
+	if (m->mode != MODE_BODY) {
+		if (m->mode == MODE_DONE && !c->response && avail > 2) /* a pipelined request; CR LF is none */
+			count(LOSS_HTTP, 1);
 		return 1;
+	}
 	u64 run = avail < m->left ? avail : m->left, took = run;
 	if (!c->response) {
 		APPEND_PREFIX(s->r->request_body, REQUEST_BODY, s->r->request_body_len, run, src);
@@ -611,6 +619,12 @@ static __always_inline struct exchange *begin(struct stream_key *key, struct exc
 	BOUND(first, 15);
 	if (!a || !first || first > 8 || bpf_probe_read_user(&word, first, (void *)c->base))
 		return 0;
+	if ((word & 0xffffffff) == 0x4f500a0d) { /* an empty line, then PO (RFC 9112, 2.2) */
+		c->base += 2;
+		c->len -= 2;
+		if (bpf_probe_read_user(&word, 8, (void *)c->base))
+			return 0;
+	}
 	if (first < 5)
 		mask = (1ULL << (8 * first)) - 1;
 	if (((word ^ POST) & mask & FIVE) == 0) {

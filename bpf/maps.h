@@ -17,6 +17,7 @@ struct thread {
 	u64 buf;
 	u64 length_at; /* where the callee stores the length; 0: it returns it */
 	u64 enter_ns;
+	u64 outgoing; /* a write */
 	u64 sock;                  /* the socket this call moved bytes on, if it did itself */
 	u64 received;              /* the socket the thread received from last, outside of a call */
 	u64 failed_ssl;            /* of its last call that moved nothing */

@@ -10,7 +10,7 @@ RAW(sched_process_exec, process_exec) {
 	p.tgid = tgid;
 	p.at_ns = bpf_ktime_get_ns();
 	m_update(processes, &tgid, &one);
-	if (m_output(events, &p, sizeof(p), 0))
+	if (m_output(events, &p, sizeof(p), 2)) /* as in meet() */
 		count(LOSS_RING, 1);
 	return 0;
 }

@@ -153,13 +153,14 @@ static __always_inline int watch_thread(u64 sock, u32 outgoing) {
 	return 0;
 }
 
-/* End an exchange whose socket is dead, now that this side met the end: a failed call, or a send into the void. */
-static __always_inline void bury(u64 sock) {
+/* End an exchange whose socket is dead, now that this side met the end: a failed call, or a send into the void. A
+ * client that cannot send may still find its answer queued. */
+static __always_inline void bury(u64 sock, u32 outgoing) {
 	if (!is_hot_socket(sock))
 		return;
 	struct stream_key key = {};
 	struct exchange *x = exchange_on(sock, &key);
-	if (x && x->dead && !key.owner)
+	if (x && x->dead && !key.owner && !(outgoing && x->role == ROLE_CLIENT))
 		finish(x, &key, bpf_ktime_get_ns(), END_CLOSED, CLOSER_PEER);
 }
 
@@ -169,7 +170,7 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 	if (result <= 0) {
 		if (!(outgoing && result == 0))
 			note_closer(sock, closer_of(result));
-		bury(sock);
+		bury(sock, outgoing);
 		return 0;
 	}
 	if (watch_thread(sock, outgoing))
@@ -189,7 +190,7 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 		u16 family = 0;
 		if (bpf_probe_read_user(&first, 1, (void *)c.base))
 			return 0;
-		if (first != 'P' && first != 'd' && !(first >= '0' && first <= '9') && !(first >= 'a' && first <= 'f'))
+		if (first != 'P' && first != 'd' && first != '\r' && !(first >= '0' && first <= '9') && !(first >= 'a' && first <= 'f'))
 			return 0;
 		bpf_probe_read_kernel(&family, 2, (void *)(sock + 16));
 		if (family != AF_INET && family != AF_INET6)
@@ -198,7 +199,7 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 	c.now = bpf_ktime_get_ns();
 	deliver(ctx, &key, &c, result, sock, outgoing, TRANSPORT_SOCKET);
 	if (outgoing)
-		bury(sock);
+		bury(sock, outgoing);
 	return 0;
 }
 
@@ -206,7 +207,7 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 RAW(sock_send_length, socket_more) {
 	struct work w = {};
 	if (resume(ctx, &w, TRANSPORT_SOCKET) && w.outgoing)
-		bury(w.sock);
+		bury(w.sock, w.outgoing);
 	return 0;
 }
 #endif

@@ -14,14 +14,11 @@ from dataclasses import dataclass
 
 from llmslo_exporter.errors import ExporterError
 from llmslo_exporter.heads import Starts, build_heads
-from llmslo_exporter.states import Builder
+from llmslo_exporter.states import ACTION_SHIFT, COLUMN_BITS, COLUMNS, ROW_MASK, Builder, move
 from llmslo_exporter.streams import build_stream
 from llmslo_exporter.wire import Wire
 
 ROWS = 2048
-COLUMNS = 256
-COLUMN_BITS = 8
-ACTION_SHIFT = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class Automaton:
     def step(self, row: int, byte: int) -> tuple[int, int]:
         """Return the next row and the actions, as the kernel computes them."""
         entry = self.next[row | byte]
-        return entry & (ROWS * COLUMNS - 1), entry >> ACTION_SHIFT
+        return entry & ROW_MASK, entry >> ACTION_SHIFT
 
 
 def compile_wires(wires: Sequence[Wire]) -> Automaton:
@@ -63,11 +60,8 @@ def _pack(b: Builder, starts: Starts, stream: int) -> Automaton:
         raise ExporterError(msg)
     cells = array("I")
     for number, state in enumerate(b.states):
-        state.target[0], state.action[0] = number, 0
-        cells.extend(
-            target << COLUMN_BITS | action << ACTION_SHIFT
-            for target, action in zip(state.target, state.action, strict=True)
-        )
+        cells.extend(state.moves)
+        cells[number << COLUMN_BITS] = move(number)  # the zero byte
     return Automaton(
         next=cells,
         start_request=starts.request << COLUMN_BITS,

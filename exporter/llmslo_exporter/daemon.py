@@ -21,6 +21,7 @@ from llmslo_exporter.loaders.bcc import BccLoader
 from llmslo_exporter.loaders.libbpf import LibbpfLoader
 from llmslo_exporter.loaders.loader import Loader
 from llmslo_exporter.options import Options
+from llmslo_exporter.probes import FALLBACK, SOCKET_TRACEPOINTS
 from llmslo_exporter.recorder import Recorder
 from llmslo_exporter.series import Store
 from llmslo_exporter.tracer import Tracer
@@ -67,9 +68,15 @@ def load(name: str) -> Loader:
     return loader
 
 
+def unused_programs() -> tuple[str, ...]:
+    """Return the programs this kernel does not need: loading one it has no use for would cost a third of the start."""
+    has_all = all(machine.has_tracepoint(tracepoint) for _, tracepoint in SOCKET_TRACEPOINTS)
+    return (FALLBACK[0],) if has_all else ()
+
+
 def _libbpf_or_bcc(*, is_only: bool) -> Loader:
     try:
-        return LibbpfLoader()
+        return LibbpfLoader(without=unused_programs())
     except (KernelError, SetupError) as error:
         if is_only:
             raise
@@ -94,7 +101,7 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool) -> Sources:
             "mid_stream": counters["mid_stream"],
             "h2": counters["h2"],
             "websocket": counters["websocket"],
-            "late_attach": tracer.probes.late,
+            "late_attach": tracer.late_attaches(),
         }
 
     def measured(which: int) -> Mapping[str, float]:

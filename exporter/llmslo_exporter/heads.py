@@ -20,7 +20,7 @@ from llmslo_exporter.actions import (
     SWITCH,
     USED,
 )
-from llmslo_exporter.states import DIGITS, NEWLINE, RETURN, WHITE, Builder
+from llmslo_exporter.states import ACTION_SHIFT, DIGITS, NEWLINE, RETURN, WHITE, Builder
 
 HEX = DIGITS + b"abcdefABCDEF"
 STREAM_TYPES = {b"text/event-stream": SSE, b"ndjson": NDJSON, b"stream+json": NDJSON, b"jsonl": NDJSON}
@@ -44,7 +44,7 @@ def build_heads(b: Builder, paths: Sequence[str]) -> Starts:
     starts = Starts(_request(b, paths, lines), _response(b), *_chunks(b))
     for state in b.states[first:]:
         if not state.name.endswith("!"):
-            state.action = [action | USED for action in state.action]
+            state.moves = [cell | USED << ACTION_SHIFT for cell in state.moves]
     return starts
 
 
@@ -80,7 +80,7 @@ def _request(b: Builder, paths: Sequence[str], lines: int) -> int:
     """States of a request line: `POST`, then a path that ends in one of `paths`, then the headers."""
     start, bad, rest_of_line = b.state("request"), b.state("bad!"), b.state("request-line")
     b.on(rest_of_line, [NEWLINE], lines)
-    patterns = {path.encode(): 0 for path in paths}
+    patterns = dict.fromkeys((text for path in paths for text in (path.encode(), path.encode() + b"/")), 0)
     found = b.search("path", patterns, {NEWLINE: bad, ord(" "): bad, ord("?"): bad}, fold=False)
     for prefix, number in found.items():
         b.on(number, [NEWLINE, *b" ?"], bad, BAD)

@@ -25,6 +25,11 @@ def require(btf: Path = BTF) -> None:
         raise SetupError(msg)
 
 
+def has_tracepoint(name: str, btf: Path = BTF) -> bool:
+    """Tell whether the kernel has a tracepoint: BTF has a type for each."""
+    return b"\0btf_trace_" + name.encode() + b"\0" in btf.read_bytes()
+
+
 def forbid_core_dumps() -> None:
     """Let no core file of ours hold what passed through the ring."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Iterable
 
@@ -24,7 +25,9 @@ TRACEPOINTS = (
     ("process_exec", "sched_process_exec"),
     ("process_exit", "sched_process_exit"),
 )
-_ENTER = {None: "tls_plain_enter", 4: "tls_length4_enter", 5: "tls_length5_enter"}
+# By the argument that points to the length; None: it is returned.
+_READS = {None: "tls_read_enter", 4: "tls_read4_enter"}
+_WRITES = {None: "tls_write_enter", 4: "tls_write4_enter", 5: "tls_write5_enter"}
 # Program at the entry, program at the return.
 _PROGRAMS: dict[Hook, tuple[str | None, str | None]] = {
     Hook.HANDSHAKE: ("tls_handshake_enter", "tls_handshake_return"),
@@ -37,9 +40,9 @@ _PROGRAMS: dict[Hook, tuple[str | None, str | None]] = {
 
 def _programs(site: Site) -> tuple[str | None, str | None]:
     if site.hook is Hook.READ:
-        return _ENTER[site.length_at], "tls_read_return"
+        return _READS[site.length_at], "tls_data_return"
     if site.hook is Hook.WRITE:
-        return _ENTER[site.length_at], "tls_write_return"
+        return _WRITES[site.length_at], "tls_data_return"
     return _PROGRAMS[site.hook]
 
 
@@ -95,11 +98,17 @@ class Probes:
             links.append(self._loader.attach_probe(enter, path, site.offset, is_return=False))
 
     def detach(self, keys: Iterable[FileKey]) -> None:
-        """Remove the probes of files that nobody uses any more."""
+        """Remove the probes of files that nobody uses any more, in the background: the kernel takes 0.1 s for each."""
+        links: list[object] = []
         for key in keys:
             self._sites.pop(key, None)
-            for link in self._links.pop(key, []):
-                self._loader.detach(link)
+            links += self._links.pop(key, [])
+        if links:
+            threading.Thread(target=self._remove, args=(links,), name="detach", daemon=True).start()
+
+    def _remove(self, links: Iterable[object]) -> None:
+        for link in links:
+            self._loader.detach(link)
 
     def is_attached(self) -> bool:
         """Tell whether the node-wide hooks stand."""

@@ -10,49 +10,57 @@ DIGITS = b"0123456789"
 NEWLINE, RETURN = 0x0A, 0x0D
 
 
+COLUMNS = 256
+COLUMN_BITS = 8
+ACTION_SHIFT = 19
+ROW_MASK = (1 << ACTION_SHIFT) - 1
+
+
+def move(target: int, action: int = 0) -> int:
+    """Return a cell of the kernel's table: the row, premultiplied by the columns, and the actions above it."""
+    return target << COLUMN_BITS | action << ACTION_SHIFT
+
+
 @dataclass(slots=True)
 class State:
-    """One state: where every byte leads, and the actions on the way."""
+    """One state: its cell for every byte."""
 
     name: str
-    target: list[int]
-    action: list[int]
+    moves: list[int]
 
 
 @dataclass(slots=True)
 class Builder:
-    """States by name, with a default for bytes nobody asked for."""
+    """States by name. A new one stays where it is whatever comes."""
 
     states: list[State] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
 
     def state(self, name: str) -> int:
-        """Return the number of the state called `name`, making it (every byte stays) when it is new."""
+        """Return the number of the state called `name`, making it when it is new."""
         if name not in self.names:
             number = len(self.states)
             self.names[name] = number
-            self.states.append(State(name, [number] * 256, [0] * 256))
+            self.states.append(State(name, [move(number)] * COLUMNS))
         return self.names[name]
 
     def on(self, source: int, bytes_: Iterable[int], target: int, action: int = 0) -> None:
         """Let each of `bytes_` lead from `source` to `target`."""
-        state = self.states[source]
+        moves, cell = self.states[source].moves, move(target, action)
         for byte in bytes_:
-            state.target[byte] = target
-            state.action[byte] = action
+            moves[byte] = cell
 
     def otherwise(self, source: int, target: int, action: int = 0) -> None:
         """Let every byte lead from `source` to `target`; call before `on`."""
-        self.on(source, range(256), target, action)
+        self.states[source].moves = [move(target, action)] * COLUMNS
 
     def like(self, source: int, model: int, *, but: Iterable[int] = (), extra: int = 0) -> None:
         """Give `source` the moves of `model`, except for the bytes in `but`; `extra` actions come on top."""
-        kept = set(but)
-        state, other = self.states[source], self.states[model]
-        for byte in range(256):
-            if byte not in kept:
-                state.target[byte] = other.target[byte]
-                state.action[byte] = other.action[byte] | extra
+        state, copied = self.states[source], self.states[model].moves
+        moves = [cell | extra << ACTION_SHIFT for cell in copied] if extra else copied.copy()
+        for byte in but:
+            moves[byte] = state.moves[byte]
+        state.moves = moves
 
     def spell(
         self, name: str, root: int, words: Iterable[bytes], other: int, *, fold: bool = False

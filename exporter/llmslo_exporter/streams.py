@@ -19,10 +19,10 @@ from llmslo_exporter.actions import (
     REASONING,
     TERMINAL,
 )
-from llmslo_exporter.states import DIGITS, NEWLINE, RETURN, WHITE, Builder
+from llmslo_exporter.states import ACTION_SHIFT, DIGITS, NEWLINE, RETURN, ROW_MASK, WHITE, Builder, move
 from llmslo_exporter.wire import Scope, Wire
 
-SCOPE_DEPTH = 3  # of brackets of the scope's own kind: tool_calls[].function.arguments as an object with arrays
+SCOPE_DEPTH = 6  # of brackets of the scope's own kind: tool_calls[].function.arguments as an object with arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +230,17 @@ def _index(b: Builder, name: str, value: int) -> None:
 
 def _mark_quiet(b: Builder, first: int) -> None:
     """Let the kernel pass over words in states where only quotes, backslashes and line ends do anything."""
-    loud = {0, *b'"\\\n\r'}
-    silent = [byte for byte in range(256) if byte not in loud]
-    quiet = {
-        number
-        for number, state in enumerate(b.states)
-        if number >= first and all(state.target[byte] == number and not state.action[byte] for byte in silent)
-    }
-    for state in b.states[first:]:
-        for byte in range(1, 256):
-            if state.target[byte] in quiet:
-                state.action[byte] |= QUIET
+    states = b.states[first:]
+    quiet = {move(first + i) for i, state in enumerate(states) if _is_quiet(state.moves, move(first + i))}
+    for state in states:
+        state.moves = [
+            cell | QUIET << ACTION_SHIFT if byte and cell & ROW_MASK in quiet else cell
+            for byte, cell in enumerate(state.moves)
+        ]
+
+
+def _is_quiet(moves: list[int], stay: int) -> bool:
+    calm = moves.copy()
+    for byte in b'\0"\\\n\r':
+        calm[byte] = stay
+    return calm == [stay] * len(moves)

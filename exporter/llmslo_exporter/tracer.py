@@ -180,7 +180,8 @@ class Tracer:
     def _take_process(self, raw: bytes) -> None:
         event = decode_process(raw)
         if event.is_exit:
-            self._gone(event.pid)
+            if not _has_threads(event.pid):  # the main thread may end before the others
+                self._gone(event.pid)
         else:
             self._see(event.pid)
             heapq.heappush(self._looks, (time.monotonic() + LOOKS_S[1], event.pid, 1))
@@ -272,10 +273,21 @@ class Tracer:
         exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
         return _Label(has_answer, exchange) if exchange else None
 
+    def late_attaches(self) -> int:
+        """Return how many processes ended before their library was read or attached to."""
+        return self.probes.late + self._libraries.refused["unreadable"]
+
     def kernel_counters(self) -> dict[str, int]:
         """Return the kernel's counters by name."""
         with self._lock:
             return self._ledger.counters()
+
+
+def _has_threads(pid: int) -> bool:
+    try:
+        return any(entry.name != str(pid) for entry in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return False
 
 
 def _pids() -> list[int]:

@@ -58,7 +58,7 @@ def _programs(setting: Setting, loader: str, client: Child) -> Iterator[Line]:
                     costs.setdefault((program, size), []).append(cost)
         check_streams(exporter, setting.rounds * len(SIZES))
     for (program, size), values in sorted(costs.items()):
-        goal = Goal(GOAL_NS) if program == "tls_read_return" else None
+        goal = Goal(GOAL_NS) if program == "tls_data_return" else None
         yield Figure(f"{loader}: {program}, {size} B", "ns", tuple(values), goal)
 
 

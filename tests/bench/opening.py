@@ -33,7 +33,7 @@ def main() -> None:
     libraries = import_module("llmslo_exporter.libraries")
     imported_mb = _memory_mb("VmRSS")
     mark("imports")
-    loader = daemon.BccLoader() if loader_name == "bcc" else daemon.LibbpfLoader()
+    loader = daemon.BccLoader() if loader_name == "bcc" else daemon.LibbpfLoader(without=daemon.unused_programs())
     mark("open and load")
     table = daemon.compile_wires([dialect.wire for dialect in daemon.DIALECTS]).pack()
     mark("automaton made")

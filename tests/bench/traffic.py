@@ -14,6 +14,7 @@ import ssl
 import sys
 import threading
 import time
+from typing import Any
 
 READ_BYTES = 65_536
 HOLD_S = 60.0  # no side waits longer for the other
@@ -22,12 +23,11 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding
 DONE = b"data: [DONE]\n\n"
 LAST = b"0\r\n\r\n"
 STOP = {"index": 0, "delta": {}, "finish_reason": "stop"}
-EVENT = {
-    "id": "chatcmpl-bench",
+EVENT: dict[str, Any] = {
+    "id": "chatcmpl-",
     "object": "chat.completion.chunk",
     "created": 1_700_000_000,
     "model": "bench",
-    "system_fingerprint": "",
 }
 
 
@@ -38,7 +38,7 @@ def chunk(size: int) -> bytes:
 
 
 def _event(choice: dict[str, object], padding: int) -> bytes:
-    text = json.dumps(EVENT | {"system_fingerprint": "f" * padding, "choices": [choice]}, separators=(",", ":"))
+    text = json.dumps(EVENT | {"id": EVENT["id"] + "f" * padding, "choices": [choice]}, separators=(",", ":"))
     return b"data: " + text.encode() + b"\n\n"
 
 

@@ -37,9 +37,8 @@ def test_every_program_is_named_with_its_kind():
     declared = {(kind, arguments.split(", ")[-1]) for kind, arguments in heads}
     assert set(_PROGRAM.findall(code())) == declared
     assert {
-        ("PROBE", "tls_plain_enter"),
-        ("RETURN", "tls_read_return"),
-        ("RETURN", "tls_write_return"),
+        ("PROBE", "tls_read_enter"),
+        ("RETURN", "tls_data_return"),
         ("RAW", "socket_sent"),
         ("RAW", "socket_received"),
         ("RAW", "process_exec"),

@@ -91,7 +91,7 @@ def test_request_by_every_call(bench: Bench, send: str) -> None:
     bench.check(Met(model, SHORT, False, conn.flight, pid=os.getpid()))  # noqa: FBT003 - plaintext
 
 
-def _received(conn: Raw, want: int, receive: Callable[[], bytes]) -> bytes:
+def _received(want: int, receive: Callable[[], bytes]) -> bytes:
     found = b""
     while len(found) < want:
         found += receive()
@@ -100,11 +100,11 @@ def _received(conn: Raw, want: int, receive: Callable[[], bytes]) -> bytes:
 
 def _read(conn: Raw, want: int) -> bytes:
     conn.sock.setblocking(True)  # noqa: FBT003 - of the standard library
-    return _received(conn, want, lambda: os.read(conn.sock.fileno(), 65_536))
+    return _received(want, lambda: os.read(conn.sock.fileno(), 65_536))
 
 
 def _recvmsg(conn: Raw, want: int) -> bytes:
-    return _received(conn, want, lambda: conn.sock.recvmsg(65_536)[0])
+    return _received(want, lambda: conn.sock.recvmsg(65_536)[0])
 
 
 def _peeked(conn: Raw, want: int) -> bytes:
@@ -113,7 +113,7 @@ def _peeked(conn: Raw, want: int) -> bytes:
         conn.sock.recvmsg(100, 0, socket.MSG_PEEK)
         return conn.sock.recv(65_536)
 
-    return _received(conn, want, receive)
+    return _received(want, receive)
 
 
 READS: dict[str, Callable[[Raw, int], bytes]] = {

@@ -13,11 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from tests.e2e.answers import (
     DONE,
@@ -310,25 +309,8 @@ STREAMS: dict[str, Answer] = {
 
 
 # What is known to be told wrongly, and why.
-NOT_YET = {
-    "tool arguments with a polygon": "automaton: SCOPE_DEPTH 3, a fourth nested array closes the scope too early",
-    "numbered citations": "automaton: an `index` outside of choices counts as a choice",
-    "search results with a text": "automaton: an `index` outside of choices counts as a choice",
-    "trailing slash": "automaton: a path must end in the endpoint itself",
-    "an empty line before": "exchange.h begin(): a request begins with POST, not with CR LF (RFC 9112, 2.2)",
-}
-
-
-def _named(names: Iterable[str]) -> list[ParameterSet]:
-    reasons = [(name, NOT_YET.get(name)) for name in names]
-    return [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=reason)] if reason else [], id=name)
-        for name, reason in reasons
-    ]
-
-
 @BOTH
-@pytest.mark.parametrize("name", _named(STREAMS))
+@pytest.mark.parametrize("name", list(STREAMS))
 def test_stream_is_told_as_it_was(bench: Bench, name: str, *, tls: bool) -> None:
     bench.meet(STREAMS[name], tls=tls)
 
@@ -429,7 +411,7 @@ REQUESTS: dict[str, Callable[[str], Sequence[bytes]]] = {
 
 
 @BOTH
-@pytest.mark.parametrize("name", _named(REQUESTS))
+@pytest.mark.parametrize("name", list(REQUESTS))
 def test_request_is_understood(bench: Bench, name: str, *, tls: bool) -> None:
     bench.meet(SHORT, tls=tls, request=REQUESTS[name])
 
@@ -490,7 +472,7 @@ def _served(
     family: socket.AddressFamily = socket.AF_INET,
     cut: bool = False,
 ) -> Iterator[tuple[int, threading.Thread]]:
-    """A server in this process for one connection: it reads a head (and `body` bytes behind it), writes `data`, ends."""
+    """A server in this process for one connection: it reads a request (with `body` only its head), answers, ends."""
     listener = socket.create_server(("::1" if family is socket.AF_INET6 else "127.0.0.1", 0), family=family)
 
     def serve() -> None:
@@ -519,19 +501,8 @@ def _served(
         listener.close()
 
 
-@pytest.mark.parametrize(
-    "tls",
-    [
-        True,
-        pytest.param(
-            False,
-            marks=pytest.mark.xfail(
-                strict=True, reason="socket.h bury(): a failed send ends it before the answer is read"
-            ),
-        ),
-    ],
-    ids=["tls", "plain"],
-)
+# Not strict: over TLS it depends on which side of the reset the client's last write falls.
+@BOTH
 def test_early_refusal_of_a_large_body_is_the_answer(bench: Bench, *, tls: bool) -> None:
     """The server says 413 and closes while the client still writes; the client then reads what is there."""
     refusal = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -572,7 +543,7 @@ def test_answer_before_the_body_was_sent(bench: Bench, *, tls: bool) -> None:
     assert (line["status"], line["outcome"]) == (429, "rate_limited")
 
 
-@pytest.mark.xfail(strict=True, reason="exchange.h step(): bytes behind a request's end are dropped uncounted")
+@pytest.mark.xfail(strict=True, reason="the second answer is counted, but as mid_stream: its request went by unseen")
 @BOTH
 def test_pipelined_requests_are_not_mixed_up(bench: Bench, *, tls: bool) -> None:
     """Two requests in one write: the first is right, the second is counted as lost, none is invented."""
@@ -591,12 +562,9 @@ def test_pipelined_requests_are_not_mixed_up(bench: Bench, *, tls: bool) -> None
     assert bench.exporter.metric("llm_exporter_unparsed_connections_total", reason="mid_stream") == mid
 
 
-MANY = pytest.mark.xfail(strict=True, reason="exchange.h: buffers behind the first IOVECS (64) are dropped, uncounted")
-
-
-@pytest.mark.parametrize("buffers", [60, pytest.param(200, marks=MANY), pytest.param(900, marks=MANY)])
+@pytest.mark.parametrize("buffers", [60, 200, 900])
 def test_answer_from_many_buffers(bench: Bench, buffers: int) -> None:
-    """asyncio's writelines hands up to 1 024 buffers to one sendmsg."""
+    """The writelines of asyncio hand up to 1 024 buffers to one sendmsg."""
     whole = answer([ROLE, *words(buffers // 2), STOP, DONE], COUNTED)
     data = whole.data
     step = -(-len(data) // buffers)
@@ -610,7 +578,6 @@ def test_answer_from_many_buffers(bench: Bench, buffers: int) -> None:
     bench.check(Met(model, whole, False, conn.flight, pid=os.getpid()))  # noqa: FBT003 - plaintext
 
 
-@MANY
 def test_request_from_many_buffers(bench: Bench) -> None:
     model = bench.lab.new("vector", SHORT)
     whole = b"".join(request_bytes(model, prompt="x" * 900, model_first=False))
@@ -843,7 +810,8 @@ async def main():
     async with aiohttp.ClientSession() as session:
         async def one(model):
             ctx = ssl.create_default_context(cafile=sys.argv[2]) if sys.argv[2] else None
-            async with session.post(sys.argv[1], json={"model": model, "stream": True, "messages": []}, ssl=ctx or False) as got:
+            ask = {"model": model, "stream": True, "messages": []}
+            async with session.post(sys.argv[1], json=ask, ssl=ctx or False) as got:
                 async for _ in got.content.iter_any(): pass
         await asyncio.gather(*(one(model) for model in json.loads(sys.argv[3])))
 asyncio.run(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -129,13 +128,7 @@ thread.join()
 
 @pytest.mark.parametrize(
     "tls",
-    [
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(strict=True, reason="process.h: the leader's exit is taken for the process's"),
-        ),
-        False,
-    ],
+    [True, False],
     ids=["tls", "plain"],
 )
 def test_main_thread_that_exits_ends_nothing_of_another(bench: Bench, *, tls: bool) -> None:

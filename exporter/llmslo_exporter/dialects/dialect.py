@@ -92,7 +92,7 @@ class Dialect:
 
     def matches(self, path: str) -> bool:
         """Tell whether a path without its query belongs to this dialect, as the kernel tells it."""
-        return path.endswith(self.wire.paths)
+        return path.rstrip("/").endswith(self.wire.paths)
 
 
 def content_of(wire: Wire, event: object) -> Content:

@@ -34,6 +34,8 @@ OPENAI_WIRE = Wire(
         Scope("reasoning_details", "[", reasoning=("text", "summary", "data")),  # OpenRouter
         Scope("thinking", "[", reasoning=("text",)),  # Mistral
         Scope("annotations", "["),
+        Scope("citations", "["),  # Perplexity: these have an index of their own
+        Scope("search_results", "["),
         Scope("logprobs", "{"),
     ),
     finish=("finish_reason",),
@@ -60,7 +62,7 @@ _ANSWER_KEYS = frozenset({"model", "usage", "timings", "error", "error_type", "t
 
 def operation(path: str) -> str:
     """Return the contract's operation of a matched path."""
-    return "chat" if path.endswith(CHAT_PATH) else "text_completion"
+    return "chat" if path.rstrip("/").endswith(CHAT_PATH) else "text_completion"
 
 
 def path_model(path: str) -> str | None:
@@ -82,7 +84,9 @@ def request(path: str, body: bytes, tail: bytes) -> RequestFacts:
         model=_text(found.get("model")),
         stream=stream if isinstance(stream, bool) else None,
         choices=choices if type(choices) is int and 1 <= choices <= MAX_CHOICES else 1,
-        foreign=bool(body) and not path.endswith(CHAT_PATH) and not any(m.key in _TELLING_KEYS for m in outer),
+        foreign=bool(body)
+        and not path.rstrip("/").endswith(CHAT_PATH)
+        and not any(m.key in _TELLING_KEYS for m in outer),
     )
 
 

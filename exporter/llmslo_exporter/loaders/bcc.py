@@ -7,12 +7,13 @@ BCC's method syntax here, and bcc.h takes the place of portable.h.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import re
 import struct
 from collections.abc import Iterator
 from ctypes import CFUNCTYPE, c_int, c_void_p
-from typing import Any
+from typing import Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
 from llmslo_exporter.loaders.loader import Sample
@@ -82,6 +83,7 @@ class BccLoader:
         kinds = {name: kind for kind, name in _PROGRAM.findall(source)}
         self._functions: dict[str, Any] = {}
         self._links: dict[int, tuple[str, bytes]] = {}
+        self._numbers = itertools.count()
         self._sample: Any = None
         try:
             self._bpf: Any = bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
@@ -97,7 +99,7 @@ class BccLoader:
 
     def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
         """Put a (return) probe at a file's offset, for every process that maps it."""
-        event = f"{program}_{len(self._links)}_{os.getpid()}".encode()
+        event = f"{program}_{next(self._numbers)}_{os.getpid()}".encode()  # a removed one may stand a while
         fd = self._lib.bpf_attach_uprobe(
             self._functions[program].fd, int(is_return), event, path.encode(), offset, -1, 0
         )
@@ -118,13 +120,15 @@ class BccLoader:
 
     def detach(self, link: object) -> None:
         """Remove one probe."""
-        if isinstance(link, int) and link in self._links:
-            kind, event = self._links.pop(link)
-            if kind == "probe":
-                self._lib.bpf_close_perf_event_fd(link)
-                self._lib.bpf_detach_uprobe(event)
-            else:
-                os.close(link)
+        fd = cast("int", link)
+        kind, event = self._links.pop(
+            fd, ("", b"")
+        )  # two threads may want the same: at the end, and of a released file
+        if kind == "probe":
+            self._lib.bpf_close_perf_event_fd(fd)
+            self._lib.bpf_detach_uprobe(event)
+        elif kind:
+            os.close(fd)
 
     def _fd(self, table: str) -> int:
         return int(self._tables[table].map_fd)

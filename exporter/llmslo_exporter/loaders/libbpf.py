@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any
+from typing import Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
 from llmslo_exporter.loaders.loader import Sample
@@ -26,6 +26,7 @@ _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("bpf_object__find_program_by_name", c_void_p, (c_void_p, c_char_p)),
     ("bpf_object__find_map_by_name", c_void_p, (c_void_p, c_char_p)),
     ("bpf_program__name", c_char_p, (c_void_p,)),
+    ("bpf_program__set_autoload", c_int, (c_void_p, c_bool)),
     ("bpf_program__fd", c_int, (c_void_p,)),
     ("bpf_map__fd", c_int, (c_void_p,)),
     ("bpf_map__key_size", c_uint32, (c_void_p,)),
@@ -80,7 +81,8 @@ class LibbpfLoader:
 
     name = "libbpf"
 
-    def __init__(self) -> None:
+    def __init__(self, without: Iterable[str] = ()) -> None:
+        """Load all programs but those named in `without`."""
         self._lib = _library()
         image = bpf_file(OBJECT).read_bytes()
         self._image = ctypes.create_string_buffer(image, len(image))  # libbpf may keep pointing into it
@@ -88,6 +90,8 @@ class LibbpfLoader:
         self._links: set[int] = set()
         self._maps: dict[str, tuple[int, int, int]] = {}
         self._object = self._checked(self._lib.bpf_object__open_mem(self._image, len(image), None), "open the object")
+        for name in without:
+            self._lib.bpf_program__set_autoload(self._program(name), False)  # noqa: FBT003 -- as C has it
         code = self._lib.bpf_object__load(self._object)
         if code:
             self._lib.bpf_object__close(self._object)
@@ -136,9 +140,11 @@ class LibbpfLoader:
 
     def detach(self, link: object) -> None:
         """Remove one probe."""
-        if isinstance(link, int) and link in self._links:
-            self._links.discard(link)
-            self._lib.bpf_link__destroy(link)
+        try:
+            self._links.remove(cast("int", link))  # two threads may want the same: at the end, and of a released file
+        except KeyError:
+            return
+        self._lib.bpf_link__destroy(link)
 
     def lookup(self, table: str, key: bytes) -> bytes | None:
         """Return a map's value, None where the key is absent."""
@@ -191,7 +197,9 @@ class LibbpfLoader:
         found: dict[str, int] = {}
         program = self._lib.bpf_object__next_program(self._object, None)
         while program:
-            found[self._lib.bpf_program__name(program).decode()] = self._lib.bpf_program__fd(program)
+            fd = self._lib.bpf_program__fd(program)
+            if fd >= 0:
+                found[self._lib.bpf_program__name(program).decode()] = fd
             program = self._lib.bpf_object__next_program(self._object, program)
         return found
 

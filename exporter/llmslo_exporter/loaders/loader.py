@@ -23,7 +23,7 @@ class Loader(Protocol):
         """Attach to a raw tracepoint."""
 
     def detach(self, link: object) -> None:
-        """Remove one probe."""
+        """Remove one probe; safe beside any other call, also `close`."""
 
     def lookup(self, table: str, key: bytes) -> bytes | None:
         """Return a map's value, None where the key is absent."""
