@@ -771,7 +771,7 @@ asyncio.run(main(int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])))
 @BOTH
 def test_uvloop_that_sends_for_many_connections_in_one_turn(bench: Bench, *, tls: bool) -> None:
     """Some are whole, some are left in the middle: no connection's end may end another's exchange."""
-    pytest.importorskip("uvloop")
+    pytest.importorskip("uvloop", reason="no uvloop")
     long = chat(60, 8.0)
     jobs, met = [], []
     for number in range(12):

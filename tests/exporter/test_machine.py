@@ -1,0 +1,33 @@
+"""What the machine must have, each lack one clear line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from llmslo_exporter import machine
+from llmslo_exporter.bpf_stats import parse
+from llmslo_exporter.errors import SetupError
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root the first lack is root")
+def test_missing_btf_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"CONFIG_DEBUG_INFO_BTF=y") as error:
+        machine.require(tmp_path / "vmlinux")
+    assert "\n" not in str(error.value)
+
+
+def test_tracepoint_is_known_by_its_whole_name(tmp_path: Path) -> None:
+    btf = tmp_path / "vmlinux"
+    btf.write_bytes(b"\0btf_trace_sock_send_length\0btf_trace_sys_exit\0")
+    assert machine.has_tracepoint("sock_send_length", btf)
+    assert machine.has_tracepoint("sys_exit", btf)
+    assert not machine.has_tracepoint("sock_send", btf)
+    assert not machine.has_tracepoint("send_length", btf)
+
+
+def test_run_statistics_are_read_from_fdinfo() -> None:
+    assert parse("pos:\t0\nprog_id:\t9\nrun_time_ns:\t1500\nrun_cnt:\t3\n") == (pytest.approx(1.5e-6), 3)
+    assert parse("pos:\t0\n") == (0.0, 0)
