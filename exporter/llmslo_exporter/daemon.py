@@ -102,6 +102,7 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool) -> Sources:
             "h2": counters["h2"],
             "websocket": counters["websocket"],
             "late_attach": tracer.late_attaches(),
+            "no_tls_symbols": tracer.counts.no_tls_symbols,
         }
 
     def measured(which: int) -> Mapping[str, float]:

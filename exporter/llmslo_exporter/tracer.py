@@ -9,7 +9,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from llmslo_exporter.assembly import Assembly
@@ -67,7 +67,7 @@ class Counts:
 
     decode: int = 0
     unread: int = 0
-    no_tls_symbols: set[int] = field(default_factory=set)
+    no_tls_symbols: int = 0  # processes seen with a TLS that has no hooks
 
 
 class Tracer:
@@ -82,6 +82,7 @@ class Tracer:
         self._ledger = Ledger(loader)
         self._assembly = Assembly()
         self._labels: dict[Identity, _Label] = {}
+        self._unhooked: set[int] = set()
         self._looks: list[tuple[float, int, int]] = []  # when, pid, how many looks before
         self._lock = threading.RLock()
         self._stopping = threading.Event()
@@ -197,8 +198,9 @@ class Tracer:
             return
         self._processes.see(pid)
         self.probes.attach(self._libraries.see(pid))
-        if self._libraries.unhooked(pid):
-            self.counts.no_tls_symbols.add(pid)
+        if self._libraries.unhooked(pid) and pid not in self._unhooked:
+            self._unhooked.add(pid)
+            self.counts.no_tls_symbols += 1
 
     def _look_again(self, now_s: float) -> None:
         while self._looks and self._looks[0][0] <= now_s:
@@ -212,6 +214,7 @@ class Tracer:
         for entry in tuple(self._ledger.entries()):
             if is_of(entry, pid):
                 self._end(entry, End.EXITED, Closer.THIS)
+        self._unhooked.discard(pid)
         self.probes.detach(self._libraries.gone(pid))
         self._processes.gone(pid, time.monotonic())
 
