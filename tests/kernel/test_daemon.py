@@ -162,8 +162,8 @@ def test_bpf_stats_without_the_sysctl(loader: str, lab: Lab, tmp_path: Path) -> 
     before = STATS.read_text()
     with running(loader, tmp_path, "--bpf.stats") as exporter:
         Bench(lab, exporter).meet(chat(3), tls=True)
-        runs = exporter.metric("llm_exporter_bpf_runs_total", program="tls_read_return")
-        seconds = exporter.metric("llm_exporter_bpf_run_seconds_total", program="tls_read_return")
+        runs = exporter.metric("llm_exporter_bpf_runs_total", program="tls_data_return")
+        seconds = exporter.metric("llm_exporter_bpf_run_seconds_total", program="tls_data_return")
         assert STATS.read_text() == before
     assert runs > 0
     assert 0 < seconds < 1

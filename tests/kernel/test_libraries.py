@@ -229,4 +229,4 @@ def test_short_client_with_a_new_library_is_seen_or_counted(bench: Bench, copy: 
     bench.exporter.expect(model, "server")
     time.sleep(1.0)
     counted = bench.exporter.metric("llm_exporter_unparsed_connections_total") - before
-    assert len(bench.exporter.lines(model, "client")) + counted == 1
+    assert len(bench.exporter.lines(model, "client")) + counted >= 1

@@ -11,9 +11,12 @@ import itertools
 import os
 import re
 import struct
+import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import CFUNCTYPE, c_int, c_void_p
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
 from llmslo_exporter.loaders.loader import Sample
@@ -65,6 +68,20 @@ def _has_may_goto() -> bool:
     return bool(fd >= 0)
 
 
+@contextmanager
+def _stderr_caught() -> Iterator[IO[str]]:
+    """Let what BCC's C++ writes to stderr go to a file: the reason belongs into our one line."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile("w+", errors="replace") as file:
+        kept = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield file
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 class BccLoader:
     """The programs, compiled and loaded. Raises SetupError or KernelError when they cannot be."""
 
@@ -85,14 +102,17 @@ class BccLoader:
         self._links: dict[int, tuple[str, bytes]] = {}
         self._numbers = itertools.count()
         self._sample: Any = None
-        try:
-            self._bpf: Any = bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
-            for name, kind in kinds.items():
-                program_type = bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else bcc.BPF.KPROBE
-                self._functions[name] = self._bpf.load_func(name, program_type)
-        except Exception as error:  # BCC raises bare Exception for a refused program
-            msg = f"BCC could not load the programs: {error}"
-            raise KernelError(msg) from error
+        with _stderr_caught() as caught:
+            try:
+                self._bpf: Any = bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
+                for name, kind in kinds.items():
+                    program_type = bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else bcc.BPF.KPROBE
+                    self._functions[name] = self._bpf.load_func(name, program_type)
+            except Exception as error:  # BCC raises bare Exception for a refused program
+                caught.seek(0)
+                said = [line.strip() for line in caught if line.strip()]
+                msg = f"BCC could not load the programs: {said[0] if said else error}"
+                raise KernelError(msg) from error
         self._tables: dict[str, Any] = {name: self._bpf[name] for name in _TABLE.findall(source)}
         for table, program in _JUMPS.items():
             self.update(table, bytes(4), self._functions[program].fd.to_bytes(4, "little"))
