@@ -41,7 +41,11 @@ class Assembly:
             return None
         return tuple(pieces)
 
-    def keep_only(self, open_: set[Identity]) -> None:
-        """Forget pieces of exchanges that are neither open nor ended with a record: the kernel let them go."""
-        for identity in [identity for identity in (*self._pieces, *self._given_up) if identity not in open_]:
+    def waiting(self) -> set[Identity]:
+        """Return the exchanges whose pieces wait for a record."""
+        return {*self._pieces, *self._given_up}
+
+    def forget(self, identities: set[Identity]) -> None:
+        """Drop what is kept of exchanges that end without a record: the kernel let them go."""
+        for identity in identities & self.waiting():
             self.take(identity)

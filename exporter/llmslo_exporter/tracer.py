@@ -234,8 +234,10 @@ class Tracer:
             self._gone(pid)
         self._processes.sweep(now_s)
         self._processes.forget(now_s - FORGET_S)
+        waiting = self._assembly.waiting()
         entries = tuple(self._ledger.entries())
-        self._assembly.keep_only({entry.hot.identity for entry in entries})
+        self._loader.consume()  # the record of what was open neither before nor at the look is in the ring
+        self._assembly.forget(waiting - {entry.hot.identity for entry in entries})
         for entry in entries:
             if entry.hot.is_tls and entry.hot.tgid not in live:
                 self._end(entry, End.EXITED, Closer.THIS)

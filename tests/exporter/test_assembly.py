@@ -36,6 +36,7 @@ def test_what_the_kernel_let_go_is_forgotten() -> None:
     assembly = Assembly(max_bytes=100)
     _ship(assembly, ONE, 60)
     _ship(assembly, TWO, 40)
-    assembly.keep_only({TWO})
+    assert assembly.waiting() == {ONE, TWO}
+    assembly.forget({ONE})
     assert assembly.take(ONE) == ()
     assert len(assembly.take(TWO) or ()) == 1
