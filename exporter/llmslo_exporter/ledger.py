@@ -17,7 +17,7 @@ from llmslo_exporter.events import (
     with_end,
 )
 from llmslo_exporter.loaders.loader import Loader
-from llmslo_exporter.summary import Closer, End, Piece, Summary
+from llmslo_exporter.summary import Closer, End, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class Ledger:
             if raw is not None:
                 yield Entry(key, raw, decode_hot(raw))
 
-    def summary(self, entry: Entry, end: End, closer: Closer, pieces: tuple[Piece, ...] | None = ()) -> Summary | None:
+    def summary(self, entry: Entry, end: End, closer: Closer) -> Summary | None:
         """Return the exchange as if it ended now; None when the kernel has ended it meanwhile."""
         record = self._loader.lookup("records", entry.key)
         if record is None:
             return None
         hot = with_end(entry.raw, end, closer)
-        return decode_record(record[:HOT_AT] + hot + record[HOT_AT + EXCHANGE.size : RECORD_BYTES], pieces)
+        return decode_record(record[:HOT_AT] + hot + record[HOT_AT + EXCHANGE.size : RECORD_BYTES], ())
 
     def remove(self, entry: Entry) -> bool:
         """Take an exchange out of the kernel's tables; False when the kernel was first."""

@@ -9,7 +9,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmslo_exporter.assembly import Assembly
@@ -219,11 +219,11 @@ class Tracer:
         self._processes.gone(pid, time.monotonic())
 
     def _end(self, entry: Entry, end: End, closer: Closer) -> None:
-        pieces = self._assembly.take(entry.hot.identity)
-        summary = None if entry.is_mid_stream else self._ledger.summary(entry, end, closer, pieces)
-        if self._ledger.remove(entry) and summary is not None:
+        summary = None if entry.is_mid_stream else self._ledger.summary(entry, end, closer)
+        if self._ledger.remove(entry) and summary is not None:  # else the kernel was first: its record is on the way
             self._labels.pop(entry.hot.identity, None)
-            self._record(summary)
+            pieces = self._assembly.take(entry.hot.identity)
+            self._record(replace(summary, pieces=pieces or (), pieces_lost=summary.pieces_lost or pieces is None))
 
     def _sweep(self) -> None:
         now_s = time.monotonic()
