@@ -228,7 +228,7 @@ enum loss {
 	LOSS_RING = 0,       /* ring buffer full */
 	LOSS_EXCHANGES = 1,  /* table of exchanges full */
 	LOSS_RECORDS = 2,    /* no memory for an exchange's texts */
-	LOSS_CALLS = 3,      /* table of calls under way full */
+	LOSS_CALLS = 3,      /* no entry for a thread that uses OpenSSL */
 	LOSS_COPY = 4,       /* user memory could not be read */
 	LOSS_SCAN = 5,       /* a read or write too long to scan to its end */
 	LOSS_UNREADABLE = 6, /* bytes moved without a user buffer (io_uring, sendfile) */

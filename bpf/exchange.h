@@ -4,7 +4,7 @@
 #ifndef LLMSLO_EXCHANGE_H
 #define LLMSLO_EXCHANGE_H
 
-#define SHIP_BYTES 1048576 /* of a body that user space must see whole: 32 embeddings of 1 536 floats as text */
+#define SHIP_BYTES 1048576 /* of a body that user space must see whole; beyond it the rest is counted (LOSS_PIECES) */
 #define IOVECS 1024        /* iovecs followed in one call: the kernel takes no more (UIO_MAXIOV) */
 #define REQUEST_LINE 256   /* bytes in which the path must show before an exchange is opened */
 #define STEPS 65536 /* 4 MiB of stream in one read or write */

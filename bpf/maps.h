@@ -3,11 +3,11 @@
 #ifndef LLMSLO_MAPS_H
 #define LLMSLO_MAPS_H
 
-#define EXCHANGES 8192  /* open exchanges of the node; ~0.3 KB each when open, nothing when not */
+#define EXCHANGES 8192  /* open exchanges of the node; hot state and texts take 11 KB each while open, nothing when not */
 #define THREADS 16384   /* threads that use OpenSSL; the least recently used gives way */
 #define CONNECTIONS 8192 /* TLS connections whose SNI and handshake are remembered */
 #define PROCESSES 8192
-#define RING_BYTES 8388608 /* 8 MiB: some 700 exchange records (11 KB) between two reads of the ring */
+#define RING_BYTES 8388608 /* 8 MiB: some 870 exchange records (9 584 bytes) between two reads of the ring */
 #define HOT 65536 /* counting filter over socket addresses */
 #define HOT_TASKS 4096
 

@@ -66,7 +66,6 @@ class Counts:
     """What was lost on this side of the ring."""
 
     decode: int = 0
-    unread: int = 0
     no_tls_symbols: int = 0  # processes seen with a TLS that has no hooks
 
 
@@ -170,8 +169,7 @@ class Tracer:
     def _record(self, summary: Summary) -> None:
         process = self._processes.of(summary.pid)
         exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
-        if exchange is None:
-            self.counts.unread += 1
+        if exchange is None:  # a call of something else on a path that ends alike
             return
         owner = workload(process) if process else Workload("", summary.comm or workload(None).workload)
         self._recorder.record(exchange, owner)
