@@ -43,9 +43,18 @@ class Ledger:
     def entries(self) -> Iterator[Entry]:
         """Yield what is open now."""
         for key in tuple(self._loader.keys("exchanges")):
-            raw = self._loader.lookup("exchanges", key)
-            if raw is not None:
-                yield Entry(key, raw, decode_hot(raw))
+            entry = self._entry(key)
+            if entry is not None:
+                yield entry
+
+    def again(self, entry: Entry) -> Entry | None:
+        """Return the exchange as it is now; None when the kernel has ended it meanwhile."""
+        now = self._entry(entry.key)
+        return now if now is not None and now.hot.identity == entry.hot.identity else None
+
+    def _entry(self, key: bytes) -> Entry | None:
+        raw = self._loader.lookup("exchanges", key)
+        return None if raw is None else Entry(key, raw, decode_hot(raw))
 
     def summary(self, entry: Entry, end: End, closer: Closer) -> Summary | None:
         """Return the exchange as if it ended now; None when the kernel has ended it meanwhile."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ MAX_PROCESSES = 65_536  # about 600 bytes each
 _MAX_CGROUP_BYTES = 65_536
 _MAX_STAT_BYTES = 4_096
 _START_FIELD = 22 - 3  # counted from the state, field 3, which follows the command
+_MEMORY_FIELD = 23 - 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,20 @@ class CgroupLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Stat:
+    """What is read of a /proc/PID/stat: clock ticks since boot at the start, bytes of address space in use."""
+
+    start_ticks: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
-    """A process as it was when last read. `start_ticks`: field 22 of /proc/PID/stat, clock ticks since boot."""
+    """A process as it was when last read."""
 
     pid: int
     start_ticks: int
+    memory_bytes: int  # changes when a library is loaded
     name: str  # base name of the executable of the thread-group leader
     cgroups: tuple[CgroupLine, ...]
 
@@ -70,10 +80,21 @@ class Processes:
         for pid in [pid for pid, ended_s in self._ended_s.items() if ended_s < before_s]:
             self._drop(pid)
 
-    def sweep(self, now_s: float) -> None:
-        """Note the end of processes whose exit was missed: their pid is free or belongs to another."""
-        for pid, known in self._known.items():
-            if pid not in self._ended_s and _start_ticks(self._proc, pid) != known.start_ticks:
+    def is_as_seen(self, pid: int) -> bool:
+        """Tell whether a further look at `pid` would show nothing new: no other process, nothing mapped since.
+
+        A kernel thread, which has no memory, never shows anything.
+        """
+        stat = _stat(self._proc, pid)
+        if stat is None or not stat.memory_bytes:
+            return True
+        known = self._known.get(pid)
+        return known is not None and (known.start_ticks, known.memory_bytes) == (stat.start_ticks, stat.memory_bytes)
+
+    def sweep(self, live: Collection[int], now_s: float) -> None:
+        """Note the end of processes whose exit was missed: they are not among the live ones."""
+        for pid in self._known:
+            if pid not in live and pid not in self._ended_s:
                 self._ended_s[pid] = now_s
 
     def _evict(self) -> None:
@@ -98,28 +119,30 @@ def parse_cgroups(text: bytes) -> tuple[CgroupLine, ...]:
     return tuple(lines)
 
 
-def parse_start_ticks(text: bytes) -> int | None:
-    """Return field 22 of a /proc/PID/stat; None: cut. The command in field 2 may hold blanks and brackets."""
-    start = text.rpartition(b")")[2].split()[_START_FIELD : _START_FIELD + 1]
-    return int(start[0]) if start and start[0].isdigit() else None
+def parse_stat(text: bytes) -> Stat | None:
+    """Read a /proc/PID/stat; None: cut. The command in field 2 may hold blanks and brackets."""
+    fields = text.rpartition(b")")[2].split()[_START_FIELD : _MEMORY_FIELD + 1]
+    if len(fields) <= _MEMORY_FIELD - _START_FIELD or not all(field.isdigit() for field in fields):
+        return None
+    return Stat(*map(int, fields))
 
 
 def _read(proc: Path, pid: int) -> Process | None:
-    start_ticks = _start_ticks(proc, pid)
+    stat = _stat(proc, pid)
     cgroups = _read_head(proc / str(pid) / "cgroup", _MAX_CGROUP_BYTES)
     try:
         executable = str((proc / str(pid) / "exe").readlink())
     except OSError:
         return None  # gone, a kernel thread, or not ours to read
-    if start_ticks is None or cgroups is None:
+    if stat is None or cgroups is None:
         return None
     name = executable.removesuffix(" (deleted)").rpartition("/")[2]
-    return Process(pid, start_ticks, name, parse_cgroups(cgroups))
+    return Process(pid, stat.start_ticks, stat.memory_bytes, name, parse_cgroups(cgroups))
 
 
-def _start_ticks(proc: Path, pid: int) -> int | None:
+def _stat(proc: Path, pid: int) -> Stat | None:
     text = _read_head(proc / str(pid) / "stat", _MAX_STAT_BYTES)
-    return None if text is None else parse_start_ticks(text)
+    return None if text is None else parse_stat(text)
 
 
 def _read_head(path: Path, limit: int) -> bytes | None:

@@ -49,6 +49,7 @@ POLL_MS = 100  # ended exchanges do not wake us: they wait at most so long
 # A new process maps its libraries within milliseconds, an interpreter loads TLS when it is imported.
 LOOKS_S = (0.0, 0.02, 0.1, 0.3, 1.0, 3.0)
 SWEEP_S = 10.0  # all processes again: a library loaded late, an exit that was missed
+THOROUGH = 6  # of so many sweeps one looks also at processes that seem unchanged: they may have changed their cgroup
 FORGET_S = 60.0  # facts of an ended process: its last exchanges are recorded by then
 SILENT_S = 3600.0  # an exchange without a byte for so long is a leak, not a slow provider (the SDKs give up at 600 s)
 
@@ -83,6 +84,7 @@ class Tracer:
         self._labels: dict[Identity, _Label] = {}
         self._unhooked: set[int] = set()
         self._looks: list[tuple[float, int, int]] = []  # when, pid, how many looks before
+        self._sweeps = 1  # the start looked at all of them
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._ready = threading.Event()
@@ -216,7 +218,10 @@ class Tracer:
         self.probes.detach(self._libraries.gone(pid))
         self._processes.gone(pid, time.monotonic())
 
-    def _end(self, entry: Entry, end: End, closer: Closer) -> None:
+    def _end(self, found: Entry, end: End, closer: Closer) -> None:
+        entry = self._ledger.again(found)
+        if entry is None:
+            return
         summary = None if entry.is_mid_stream else self._ledger.summary(entry, end, closer)
         if self._ledger.remove(entry) and summary is not None:  # else the kernel was first: its record is on the way
             self._labels.pop(entry.hot.identity, None)
@@ -225,22 +230,33 @@ class Tracer:
 
     def _sweep(self) -> None:
         now_s = time.monotonic()
+        # Before the list of processes: one that is born after it, and asks at once, is not dead.
+        opened = tuple(self._ledger.entries())
         live = set(_pids())
+        is_thorough = self._sweeps % THOROUGH == 0
+        self._sweeps += 1
         for pid in live:
-            self._see(pid)
+            if is_thorough or not self._processes.is_as_seen(pid):
+                self._see(pid)
         for pid in self._libraries.pids - live:
             self._gone(pid)
-        self._processes.sweep(now_s)
+        self._processes.sweep(live, now_s)
         self._processes.forget(now_s - FORGET_S)
-        waiting = self._assembly.waiting()
-        entries = tuple(self._ledger.entries())
-        self._loader.consume()  # the record of what was open neither before nor at the look is in the ring
-        self._assembly.forget(waiting - {entry.hot.identity for entry in entries})
-        for entry in entries:
+        for entry in opened:
             if entry.hot.is_tls and entry.hot.tgid not in live:
                 self._end(entry, End.EXITED, Closer.THIS)
             elif now_s - entry.hot.last_ns * 1e-9 > SILENT_S:
                 self._end(entry, End.SWEPT, Closer.NONE)
+        self._forget_pieces()
+
+    def _forget_pieces(self) -> None:
+        """Drop what is left of exchanges that neither are open nor have a record in the ring."""
+        waiting = self._assembly.waiting()
+        if not waiting:
+            return
+        opened = {entry.hot.identity for entry in self._ledger.entries()}
+        self._loader.consume()  # the record of what was open neither before nor at the look is in the ring
+        self._assembly.forget(waiting - opened)
 
     def in_flight(self) -> Iterator[InFlight]:
         """Yield the exchanges under way, from the kernel's own table."""

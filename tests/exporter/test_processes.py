@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from llmslo_exporter.processes import CgroupLine, Processes, parse_cgroups, parse_start_ticks
+from llmslo_exporter.processes import CgroupLine, Processes, parse_cgroups, parse_stat
 
-STAT = "{pid} (a ) b (c) S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {start} 1000 20 18446744073709551615"
+STAT = "{pid} (a ) b (c) S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {start} {memory} 20 18446744073709551615"
 
 
 class Node:
     def __init__(self, proc: Path) -> None:
         self.proc = proc
 
-    def process(self, pid: int, start: int, executable: str, cgroup: str = "0::/\n") -> None:
+    def process(self, pid: int, start: int, executable: str, cgroup: str = "0::/\n", memory: int = 4096) -> None:
         folder = self.proc / str(pid)
         folder.mkdir(exist_ok=True)
-        (folder / "stat").write_text(STAT.format(pid=pid, start=start))
+        (folder / "stat").write_text(STAT.format(pid=pid, start=start, memory=memory))
         (folder / "cgroup").write_text(cgroup)
         (folder / "exe").unlink(missing_ok=True)
         (folder / "exe").symlink_to(executable)
@@ -79,10 +79,29 @@ def test_a_missed_end_is_found_by_the_sweep(node):
         known.see(pid)
     node.end(2)
     node.process(3, 500, "/bin/second")
-    known.sweep(now_s=5)
+    known.sweep({1, 3}, now_s=5)
     known.forget(before_s=6)
-    assert len(known) == 1
-    assert known.of(3).name == "second"
+    assert len(known) == 2
+    assert known.of(2) is None
+
+
+def test_a_process_is_looked_at_again_when_it_is_another_or_has_mapped_more(node):
+    node.process(7, 100, "/bin/a")
+    known = Processes(node.proc)
+    assert not known.is_as_seen(7)
+    known.see(7)
+    assert known.is_as_seen(7)
+    node.process(7, 100, "/bin/a", memory=8192)
+    assert not known.is_as_seen(7)
+    node.process(7, 200, "/bin/b")
+    assert not known.is_as_seen(7)
+
+
+def test_kernel_threads_and_the_dead_show_nothing_new(node):
+    node.process(2, 100, "/unused", memory=0)
+    known = Processes(node.proc)
+    assert known.is_as_seen(2)
+    assert known.is_as_seen(99)
 
 
 def test_the_limit_drops_ended_processes_first(node):
@@ -112,8 +131,8 @@ def test_cgroup_lines_of_every_hierarchy():
 
 
 @pytest.mark.parametrize("text", [b"", b"1 (x", b"1 (x) S 1 2 3", b"1 (x) " + b"z " * 30])
-def test_a_cut_stat_has_no_start(text):
-    assert parse_start_ticks(text) is None
+def test_a_cut_stat_says_nothing(text):
+    assert parse_stat(text) is None
 
 
 def test_this_very_process():
