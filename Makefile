@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 BPF_OBJECTS := $(BPF_SOURCES:.c=.o)
+WIRES := $(addprefix exporter/llmslo_exporter/,table.py automaton.py heads.py streams.py states.py actions.py wire.py) \
+  $(wildcard exporter/llmslo_exporter/dialects/*.py)
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
 
 help: ## print this list
@@ -15,11 +17,15 @@ help: ## print this list
 setup: ## install what the machine lacks: Debian packages, .venv, both commands (nothing when all is there)
 	@.ci/setup
 
-build: setup $(BPF_OBJECTS) ## compile the BPF object
+build: setup $(BPF_OBJECTS) bpf/llmslo.table ## compile the BPF object and the table of the dialects
 
 bpf/%.bpf.o: bpf/%.bpf.c $(shell find bpf -name '*.[ch]') | setup
 	clang -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -I bpf -c $< -o $@.tmp
 	llvm-strip -g $@.tmp
+	mv $@.tmp $@
+
+bpf/llmslo.table: $(WIRES) | setup
+	$(PY) -m llmslo_exporter.table > $@.tmp
 	mv $@.tmp $@
 
 demo: build ## watch a real model's streams in a real Prometheus (KEEP=1: leave it running)
@@ -39,5 +45,5 @@ bench: build ## measure what the exporter costs
 
 clean: ## remove what was built and installed here
 	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
-	rm -f bpf/*.bpf.o bpf/*.tmp
+	rm -f bpf/*.bpf.o bpf/*.table bpf/*.tmp
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -63,7 +63,9 @@ static __always_inline void meet(u32 tgid) {
 }
 
 /* Forget an exchange without a word: the connection did not carry what it seemed to. */
-static __always_inline void forget(struct exchange *x, struct stream_key *key) {
+SUBPROGRAM int forget(struct exchange *x, struct stream_key *key) {
+	if (!x || !key)
+		return 0;
 	struct stream_key k = *key;
 	u64 sock = x->sock;
 	u32 tgid = x->tgid;
@@ -78,10 +80,13 @@ static __always_inline void forget(struct exchange *x, struct stream_key *key) {
 	}
 	m_delete(records, &k);
 	m_delete(exchanges, &k);
+	return 0;
 }
 
 /* The exchange is over: send its record. `closer` counts only where nobody was seen closing before. */
-static __always_inline void finish(struct exchange *x, struct stream_key *key, u64 now, u8 end, u8 closer) {
+SUBPROGRAM int finish(struct exchange *x, struct stream_key *key, u64 now, u8 end, u8 closer) {
+	if (!x || !key)
+		return 0;
 	struct record *r = m_lookup(records, key);
 	if (r) {
 		x->end = end;
@@ -96,7 +101,7 @@ static __always_inline void finish(struct exchange *x, struct stream_key *key, u
 		if (m_output(events, r, offsetof(struct record, cursor), 1)) /* 1: BPF_RB_NO_WAKEUP, the reader polls */
 			count(LOSS_RING, 1);
 	}
-	forget(x, key);
+	return forget(x, key);
 }
 
 /* AF_INET and AF_INET6 keep the peer at fixed places of struct sock_common, unchanged since Linux 3.x: daddr 0,
@@ -260,9 +265,12 @@ static __always_inline void pad(u8 *block, u64 take) {
 }
 
 /* Read a piece of a head or of a chunk-size line. */
-static __always_inline int step_head(struct scene *s, struct message *m, u64 src, u64 avail) {
-	struct cursor *c = &s->r->cursor;
-	u8 *block = s->r->scratch.block;
+SUBPROGRAM int step_head(struct exchange *x, struct record *r, struct automaton *a, u64 src, u64 avail) {
+	if (!x || !r || !a)
+		return 1;
+	struct cursor *c = &r->cursor;
+	struct message *m = &x->way[c->response & 1];
+	u8 *block = r->scratch.block;
 	CLEAR(block, HEAD_BLOCK);
 	u32 is_head = m->mode == MODE_HEAD;
 	u64 most = is_head ? HEAD_BLOCK : SIZE_BLOCK, take = avail < most ? avail : most;
@@ -275,15 +283,15 @@ static __always_inline int step_head(struct scene *s, struct message *m, u64 src
 		return 1;
 	}
 	pad(block, take);
-	u32 used = scan_head(s->a, m, (struct head_block *)block, take, is_head ? 10 : 16);
+	u32 used = scan_head(a, m, (struct head_block *)block, take, is_head ? 10 : 16);
 	if (is_head) {
 		/* Before the head may stand what a client left unread of the answer before: 0 CR LF CR LF. */
-		if (c->response && !s->x->first_byte_ns && m->row != s->a->start_response)
-			s->x->first_byte_ns = c->now;
-		if (c->response && s->x->first_byte_ns)
-			APPEND_PREFIX(s->r->response_head, RESPONSE_HEAD, s->r->response_head_len, used, src);
+		if (c->response && !x->first_byte_ns && m->row != a->start_response)
+			x->first_byte_ns = c->now;
+		if (c->response && x->first_byte_ns)
+			APPEND_PREFIX(r->response_head, RESPONSE_HEAD, r->response_head_len, used, src);
 		else if (!c->response)
-			APPEND_PREFIX(s->r->request_head, REQUEST_HEAD, s->r->request_head_len, used, src);
+			APPEND_PREFIX(r->request_head, REQUEST_HEAD, r->request_head_len, used, src);
 	}
 	c->pos += used;
 	u32 f = m->head_flags;
@@ -299,21 +307,21 @@ static __always_inline int step_head(struct scene *s, struct message *m, u64 src
 		return 0;
 	}
 	if (is_head) {
-		begin_body(s->x, s->r, m, s->a, c->response);
+		begin_body(x, r, m, a, c->response);
 		return 0;
 	}
 	m->head_flags = f & ~A_END;
 	m->left = m->value;
 	m->mode = m->left ? MODE_BODY : MODE_DONE; /* trailers after the last chunk say nothing we need */
-	m->row = s->a->start_next_chunk;
+	m->row = a->start_next_chunk;
 	m->value = 0;
 	return 0;
 }
 
 /* Send a run of a body that user space must see whole. */
-static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
-	struct cursor *c = &s->r->cursor;
-	struct exchange *x = s->x;
+SUBPROGRAM u64 ship(struct exchange *x, u64 now, u64 src, u64 run) {
+	if (!x)
+		return run;
 	u64 take = run < PIECE_BYTES ? run : PIECE_BYTES;
 	if (x->shipped >= SHIP_BYTES) {
 		x->flags |= X_PIECES_LOST;
@@ -327,7 +335,7 @@ static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
 			p->kind = RECORD_PIECE;
 			p->key = x->key;
 			p->start_ns = x->start_ns;
-			p->at_ns = c->now;
+			p->at_ns = now;
 			BOUND(take, 2 * SMALL_PIECE - 1);
 			p->len = take;
 			if (take > SMALL_PIECE || bpf_probe_read_user(p->data, take, (void *)src)) {
@@ -343,7 +351,7 @@ static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
 			p->kind = RECORD_PIECE;
 			p->key = x->key;
 			p->start_ns = x->start_ns;
-			p->at_ns = c->now;
+			p->at_ns = now;
 			BOUND(take, 2 * PIECE_BYTES - 1);
 			p->len = take;
 			if (take > PIECE_BYTES || bpf_probe_read_user(p->data, take, (void *)src)) {
@@ -360,10 +368,12 @@ static __always_inline u64 ship(struct scene *s, u64 src, u64 run) {
 }
 
 /* Read a block of an event stream. */
-static __always_inline u64 watch(struct scene *s, u64 src, u64 run, u32 ends) {
-	struct cursor *c = &s->r->cursor;
-	struct exchange *x = s->x;
-	u8 *block = s->r->scratch.block;
+SUBPROGRAM u64 watch(struct exchange *x, struct record *r, struct automaton *a, u64 src, u64 run) {
+	if (!x || !r || !a)
+		return run;
+	struct cursor *c = &r->cursor;
+	u32 ends = x->way[RESPONSE].body == BODY_SSE ? E_EVENT : E_LINE;
+	u8 *block = r->scratch.block;
 	CLEAR(block, STREAM_RUN);
 	u64 take = run < STREAM_RUN ? run : STREAM_RUN;
 	BOUND(take, 2 * STREAM_RUN - 1);
@@ -375,11 +385,11 @@ static __always_inline u64 watch(struct scene *s, u64 src, u64 run, u32 ends) {
 	pad(block, take);
 #pragma clang loop unroll(disable)
 	for (u64 at = 0; at < STREAM_RUN && at < take; at += STREAM_BLOCK)
-		scan_stream(s->a, &x->tally, (struct stream_block *)(block + at), take - at, ends);
+		scan_stream(a, &x->tally, (struct stream_block *)(block + at), take - at, ends);
 	/* After the scan: before it, the verifier would walk the scan once for every way through the copies. */
 	if (c->pos >= c->copied) {
-		APPEND_PREFIX(s->r->response_body, RESPONSE_BODY, s->r->response_body_len, run, src);
-		APPEND_TAIL(s->r->response_tail, RESPONSE_TAIL, s->r->response_tail_len, run, src);
+		APPEND_PREFIX(r->response_body, RESPONSE_BODY, r->response_body_len, run, src);
+		APPEND_TAIL(r->response_tail, RESPONSE_TAIL, r->response_tail_len, run, src);
 		c->copied = c->pos + run;
 	}
 	return take;
@@ -410,7 +420,7 @@ static __always_inline int step(struct scene *s) {
 	struct message *m = &x->way[c->response & 1];
 	u64 src = c->base + c->pos, avail = c->len - c->pos;
 	if (m->mode <= MODE_SIZE)
-		return step_head(s, m, src, avail);
+		return step_head(x, s->r, s->a, src, avail) != 0;
 	if (m->mode != MODE_BODY) {
 		if (m->mode == MODE_DONE && !c->response && avail > 2) /* a pipelined request; CR LF is none */
 			count(LOSS_HTTP, 1);
@@ -421,9 +431,9 @@ static __always_inline int step(struct scene *s) {
 		APPEND_PREFIX(s->r->request_body, REQUEST_BODY, s->r->request_body_len, run, src);
 		APPEND_TAIL(s->r->request_tail, REQUEST_TAIL, s->r->request_tail_len, run, src);
 	} else if (m->body == BODY_SHIP) {
-		took = ship(s, src, run);
+		took = ship(x, c->now, src, run);
 	} else {
-		took = watch(s, src, run, m->body == BODY_SSE ? E_EVENT : E_LINE);
+		took = watch(x, s->r, s->a, src, run);
 	}
 	c->pos += took;
 	m->left -= took;
@@ -554,7 +564,9 @@ static __always_inline void follow(void *ctx, struct scene *s, u64 sock, u32 out
 #define PREFACE 0x54482a2049525020ULL /* "PRI * HT": HTTP/2 begins */
 
 /* Could the request line that begins here name an LLM endpoint? Undecided is yes. */
-static __always_inline int may_be_llm(struct automaton *a, u64 src, u64 len) {
+SUBPROGRAM int may_be_llm(struct automaton *a, u64 src, u64 len) {
+	if (!a)
+		return 0;
 	struct message m = {};
 	m.row = a->start_request;
 #pragma clang loop unroll(disable)

@@ -19,6 +19,7 @@ from llmslo_exporter.streams import build_stream
 from llmslo_exporter.wire import Wire
 
 ROWS = 2048
+PACKED_BYTES = ROWS * COLUMNS * 4 + 32  # struct automaton
 
 
 @dataclass(frozen=True, slots=True)

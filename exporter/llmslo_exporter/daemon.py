@@ -11,9 +11,7 @@ from importlib.metadata import version
 
 from llmslo_exporter import machine
 from llmslo_exporter.admission import Admission
-from llmslo_exporter.automaton import compile_wires
 from llmslo_exporter.bpf_stats import run_stats
-from llmslo_exporter.dialects import DIALECTS
 from llmslo_exporter.errors import ExporterError, KernelError, SetupError
 from llmslo_exporter.events import LOSSES
 from llmslo_exporter.exposition import Exposition, Families, Sources
@@ -24,6 +22,7 @@ from llmslo_exporter.options import Options
 from llmslo_exporter.probes import FALLBACK, SOCKET_TRACEPOINTS
 from llmslo_exporter.recorder import Recorder
 from llmslo_exporter.series import Store
+from llmslo_exporter.table import table
 from llmslo_exporter.tracer import Tracer
 from llmslo_exporter.web import Pages, WebServer
 
@@ -64,7 +63,7 @@ def run(options: Options) -> int:
 def load(name: str) -> Loader:
     """Load the programs by `name`; `auto` is libbpf, else BCC."""
     loader = BccLoader() if name == "bcc" else _libbpf_or_bcc(is_only=name == "libbpf")
-    loader.update("automata", bytes(4), compile_wires([dialect.wire for dialect in DIALECTS]).pack())
+    loader.update("automata", bytes(4), table())
     return loader
 
 

@@ -70,7 +70,7 @@ class Builder:
         Returns the states by prefix. `fold`: upper case spells as well.
         """
         prefixes = {word[:i] for word in words for i in range(len(word) + 1)} | {b""}
-        numbers = {prefix: self.state(f"{name}:{prefix!r}") if prefix else root for prefix in prefixes}
+        numbers = {prefix: self.state(f"{name}:{prefix!r}") if prefix else root for prefix in sorted(prefixes)}
         for number in numbers.values():
             self.like(number, other)
         for prefix, number in numbers.items():

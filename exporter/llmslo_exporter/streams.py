@@ -36,7 +36,7 @@ class Keys:
     index: frozenset[str]
     errors: frozenset[str]
     reasons: Mapping[str, int]
-    terminals: frozenset[str]
+    terminals: tuple[str, ...]
 
     @classmethod
     def merge(cls, wires: Sequence[Wire]) -> Keys:
@@ -53,7 +53,7 @@ class Keys:
             index=frozenset(w.index for w in wires if w.index),
             errors=frozenset(k for w in wires for k in w.errors),
             reasons=reasons,
-            terminals=frozenset(t for w in wires for t in w.terminals),
+            terminals=tuple(sorted({t for w in wires for t in w.terminals})),
         )
 
 
@@ -66,12 +66,12 @@ class Level:
     reasoning: frozenset[str]
     is_text: bool  # the text itself: every key counts
 
-    def known(self, keys: Keys) -> frozenset[str]:
-        """Return the keys that do something here."""
+    def known(self, keys: Keys) -> list[str]:
+        """Return the keys that do something here, sorted: a build must give the same table every time."""
         known = self.output | self.reasoning
         if self.is_text:
             known |= keys.finish | keys.index | keys.errors | {scope.key for scope in keys.scopes}
-        return known
+        return sorted(known)
 
 
 def build_stream(b: Builder, wires: Sequence[Wire]) -> int:
@@ -203,7 +203,7 @@ def _reason(b: Builder, name: str, reasons: Mapping[str, int]) -> int:
     while todo:
         here, rest = todo.pop()
         b.like(here, other)
-        for letter in {reason[0] for reason in rest if reason}:
+        for letter in sorted({reason[0] for reason in rest if reason}):
             after = {r[1:]: number for r, number in rest.items() if r.startswith(letter)}
             there = b.state(f"{name}/reason:{sorted(after.items())}")
             b.on(here, letter.encode(), there)

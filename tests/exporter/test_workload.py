@@ -14,7 +14,7 @@ ID = "0123456789abcdef" * 4
 
 
 def named(cgroup, name="python3.11"):
-    return workload(Process(1, 2, name, parse_cgroups(cgroup.encode())))
+    return workload(Process(1, 2, 3, name, parse_cgroups(cgroup.encode())))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_process_never_read_is_the_overflow():
 
 @given(st.text(), st.text(max_size=300))
 def test_names_are_printable_and_short(path, name):
-    found = workload(Process(1, 2, name, (CgroupLine((), path),)))
+    found = workload(Process(1, 2, 3, name, (CgroupLine((), path),)))
     assert found.namespace == ""
     assert 0 < len(found.workload) <= MAX_NAME
     assert found.workload.isprintable()

@@ -7,7 +7,7 @@ from pathlib import Path
 from llmslo_exporter.errors import SetupError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-OBJECT, SOURCE, HEADERS = "llmslo.bpf.o", "llmslo.bpf.c", "headers"
+OBJECT, SOURCE, HEADERS, TABLE = "llmslo.bpf.o", "llmslo.bpf.c", "headers", "llmslo.table"
 
 
 def bpf_file(name: str) -> Path:

@@ -1,0 +1,56 @@
+"""The automaton as `make build` made it: compiling it takes longer than loading the programs and attaching them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+import zlib
+from collections.abc import Sequence
+
+from llmslo_exporter.automaton import PACKED_BYTES, compile_wires
+from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.errors import SetupError
+from llmslo_exporter.loaders.sources import TABLE, bpf_file
+from llmslo_exporter.wire import Wire
+
+log = logging.getLogger(__name__)
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+def table() -> bytes:
+    """Return `struct automaton` of all dialects: the built one if it is of these dialects, else compiled now."""
+    wires = [dialect.wire for dialect in DIALECTS]
+    try:
+        built = unpack(bpf_file(TABLE).read_bytes(), wires)
+    except (OSError, SetupError):
+        built = None
+    if built is None:
+        log.warning("no table of these dialects was built, compiling it", extra={"file": f"bpf/{TABLE}"})
+        return compile_wires(wires).pack()
+    return built
+
+
+def pack(wires: Sequence[Wire]) -> bytes:
+    """Return the file's bytes: a digest of the dialects, then the compressed table."""
+    return _digest(wires) + zlib.compress(compile_wires(wires).pack(), 9)
+
+
+def unpack(data: bytes, wires: Sequence[Wire]) -> bytes | None:
+    """Return the table in a file's bytes; None where it is another's, of other dialects or damaged."""
+    if data[:_DIGEST_BYTES] != _digest(wires):
+        return None
+    try:
+        found = zlib.decompressobj().decompress(data[_DIGEST_BYTES:], PACKED_BYTES)
+    except zlib.error:
+        return None
+    return found if len(found) == PACKED_BYTES else None
+
+
+def _digest(wires: Sequence[Wire]) -> bytes:
+    return hashlib.sha256(repr(tuple(wires)).encode()).digest()
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(pack([dialect.wire for dialect in DIALECTS]))
