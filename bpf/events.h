@@ -80,6 +80,7 @@ enum body_kind { BODY_SKIP = 0, BODY_SSE = 1, BODY_NDJSON = 2, BODY_SHIP = 3 };
 
 /* Flags of an exchange. */
 #define X_ENCODED 0x01
+#define X_PIPELINED 0x02 /* a further request was sent before the answer: nobody follows it, nor its answer */
 #define X_COMPLETE 0x08 /* the response's HTTP framing ended properly */
 #define X_SCAN_LOST 0x10
 #define X_PIECES_LOST 0x20

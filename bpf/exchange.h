@@ -101,6 +101,12 @@ SUBPROGRAM int finish(struct exchange *x, struct stream_key *key, u64 now, u8 en
 		if (m_output(events, r, offsetof(struct record, cursor), 1)) /* 1: BPF_RB_NO_WAKEUP, the reader polls */
 			count(LOSS_RING, 1);
 	}
+	if ((x->flags & X_PIPELINED) && (end == END_BODY || end == END_TERMINAL)) {
+		struct stream_key k = *key;
+		x->flags = X_MID; /* the answer that follows is not one whose request came before us */
+		m_delete(records, &k);
+		return 0;
+	}
 	return forget(x, key);
 }
 
@@ -422,8 +428,10 @@ static __always_inline int step(struct scene *s) {
 	if (m->mode <= MODE_SIZE)
 		return step_head(x, s->r, s->a, src, avail) != 0;
 	if (m->mode != MODE_BODY) {
-		if (m->mode == MODE_DONE && !c->response && avail > 2) /* a pipelined request; CR LF is none */
+		if (m->mode == MODE_DONE && !c->response && avail > 2) { /* a pipelined request; CR LF is none */
+			x->flags |= X_PIPELINED;
 			count(LOSS_HTTP, 1);
+		}
 		return 1;
 	}
 	u64 run = avail < m->left ? avail : m->left, took = run;
@@ -683,6 +691,7 @@ static __always_inline void deliver(void *ctx, struct stream_key *of, struct cur
 		u32 asking = (s.x->role == ROLE_CLIENT) == outgoing;
 		if (asking && s.x->way[REQUEST].mode == MODE_DONE) {
 			if (!s.x->first_byte_ns) { /* pipelined: the answers could not be told apart */
+				s.x->flags |= X_PIPELINED;
 				count(LOSS_HTTP, 1);
 				return;
 			}

@@ -97,7 +97,14 @@ LOSS_REASONS = (
     "body_bound",  # a body longer than what is shipped
     "decode",  # a record did not match the layout
 )
-PARSE_REASONS = ("framing", "head", "encoding", "json", "event", OTHER)
+PARSE_REASONS = (
+    "framing",  # bytes on the connection that are no HTTP/1.1 message, or pipelined requests
+    "head",  # an answer that begins with no status line
+    "encoding",  # a content coding that is not known here, or that the bytes are not in
+    "json",  # a whole successful answer that is no JSON
+    "event",  # an event of a stream that is neither JSON nor a terminal
+    OTHER,
+)
 UNPARSED_REASONS = ("h2", "websocket", "eventstream", "no_tls_symbols", "late_attach", "mid_stream")
 DROPPED_MODELS, DROPPED_PROVIDERS, DROPPED_WORKLOADS, DROPPED_SERIES = DROP_REASONS = (
     *("models", "providers", "workloads", "series"),

@@ -6,6 +6,7 @@ import re
 from functools import reduce
 
 from llmslo_exporter.dialects.dialect import Dialect, Facts
+from llmslo_exporter.fragments import parse_json
 from llmslo_exporter.ndjson import NdjsonLines
 from llmslo_exporter.sse import Event, SseEvents
 
@@ -40,19 +41,30 @@ class Events:
         return self._sse.rest()
 
 
+def event_facts(dialect: Dialect, event: Event) -> Facts:
+    """Return what a whole event says, also that it says nothing that can be read."""
+    facts = dialect.event(event)
+    if facts == Facts() and event.data.strip() and parse_json(event.data) is None:
+        return Facts(unreadable=True)
+    return facts
+
+
 def excerpt_facts(dialect: Dialect, content_type: str, head: bytes, tail: bytes) -> Facts:
     """Return what the captured beginning and end of a stream's body say; the end may begin within an event.
 
     Content, finish reasons and choices of the two parts are not the stream's: those in between were not captured.
     """
     beginning = Events(content_type)
-    facts = reduce(Facts.then, map(dialect.event, beginning.feed(head)), Facts())
+    facts = reduce(Facts.then, (event_facts(dialect, event) for event in beginning.feed(head)), Facts())
     cut = beginning.rest()
     if cut is not None:
         facts = facts.then(dialect.cut_answer(cut.data, b""))
     # Where the tail begins within a line, its first line need not look like a field of an event: it is read as JSON.
     facts = facts.then(dialect.cut_answer(b"", _LINE_END.split(tail.lstrip(b"\r\n"), maxsplit=1)[0]))
     ending = Events(content_type)
-    facts = reduce(Facts.then, map(dialect.event, ending.feed(tail)), facts)
+    first, *others = ending.feed(tail) or (None,)
+    if first is not None:  # it may be the end of an event
+        facts = facts.then(dialect.event(first))
+    facts = reduce(Facts.then, (event_facts(dialect, event) for event in others), facts)
     last = ending.rest()  # a body may end without the blank line: its last event counts when it is whole
     return facts.then(dialect.event(last)) if last is not None else facts

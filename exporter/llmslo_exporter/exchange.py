@@ -45,6 +45,15 @@ class ClosedBy(Enum):
     NETWORK = "network"
 
 
+class Fault(Enum):
+    """What of an exchange could not be read."""
+
+    HEAD = "head"  # the answer began with no status line
+    ENCODING = "encoding"  # a content coding that is unknown here, or not what the bytes are in
+    JSON = "json"  # a whole successful answer that is no JSON
+    EVENT = "event"  # an event of a stream that is neither JSON nor a terminal
+
+
 class TokenSource(Enum):
     """Where a token count comes from."""
 
@@ -91,3 +100,4 @@ class Exchange:
     finishes: tuple[FinishReason, ...]  # one per choice
     handshake_s: float | None
     encoding: str | None  # of a compressed stream
+    faults: frozenset[Fault] = frozenset()

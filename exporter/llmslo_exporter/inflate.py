@@ -46,9 +46,14 @@ class Inflate:
         self.overflowed = False  # the bound was met; what came before it is right
 
     @property
+    def opened(self) -> bool:
+        """Tell whether the coding is one we know, and the bytes are in it."""
+        return self.supported and not self.broken
+
+    @property
     def readable(self) -> bool:
         """Tell whether everything fed so far could be opened."""
-        return self.supported and not self.broken and not self.overflowed
+        return self.opened and not self.overflowed
 
     def feed(self, data: bytes) -> bytes:
         """Return what `data` opens to."""

@@ -51,6 +51,8 @@ def _request(exchange: Exchange) -> Iterator[Update]:
         yield Update(catalog.DURATION, stream, exchange.duration_s)
     if is_answered(exchange) and exchange.first_byte_s is not None:
         yield Update(catalog.FIRST_BYTE, stream, exchange.first_byte_s)
+    for fault in exchange.faults:
+        yield Update(catalog.PARSE_ERRORS, (fault.value,))
     for reason in exchange.finishes:
         yield Update(catalog.FINISHES, (catalog.FINISH_REASONS[reason],))
 

@@ -13,7 +13,7 @@ from llmslo_exporter import outcome as outcomes
 from llmslo_exporter.dialects import find
 from llmslo_exporter.dialects.dialect import Dialect, Facts, RequestFacts
 from llmslo_exporter.excerpt import excerpt_facts
-from llmslo_exporter.exchange import ClosedBy, Exchange, Outcome, StreamOutcome
+from llmslo_exporter.exchange import ClosedBy, Exchange, Fault, Outcome, StreamOutcome
 from llmslo_exporter.fragments import parse_json
 from llmslo_exporter.http1 import (
     Headers,
@@ -51,6 +51,7 @@ class _Reply:
     is_blind: bool = False  # events were missed: what was not seen may have been there
     ttft_unknown: bool = False
     coding: str | None = None  # of a compressed stream
+    faults: frozenset[Fault] = frozenset()
 
 
 def read(summary: Summary, *, provider_map: Mapping[str, str], process: str) -> Exchange | None:
@@ -66,7 +67,7 @@ def read(summary: Summary, *, provider_map: Mapping[str, str], process: str) -> 
     if asked.foreign:
         return None
     head = parse_response_head(summary.response_head)
-    reply = _Reply() if head is None else _reply(dialect, summary, head, asked)
+    reply = _no_reply(summary) if head is None else _reply(dialect, summary, head, asked)
     evidence = Evidence(
         role=summary.role,
         transport=summary.transport,
@@ -127,6 +128,7 @@ def _exchange(summary: Summary, call: _Call, head: ResponseHead | None, reply: _
         finishes=reply.finishes,
         handshake_s=summary.handshake_s,
         encoding=reply.coding,
+        faults=reply.faults,
     )
 
 
@@ -145,6 +147,15 @@ def _reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked: Reques
         return _whole_reply(dialect, summary, head)
     reply = _replayed_reply if summary.encoded else _counted_reply
     return reply(dialect, summary, head, asked)
+
+
+def _no_reply(summary: Summary) -> _Reply:
+    """Tell an answer that never came from one whose first line is no status line."""
+    return _Reply(faults=_faults({Fault.HEAD: b"\n" in summary.response_head.lstrip(b"\r\n")}))
+
+
+def _faults(found: Mapping[Fault, bool]) -> frozenset[Fault]:
+    return frozenset(fault for fault, is_there in found.items() if is_there)
 
 
 def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked: RequestFacts) -> _Reply:
@@ -172,6 +183,7 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
         is_ended=_is_ended(summary, head, terminal=summary.terminal_seen),
         is_blind=lost,
         ttft_unknown=lost and head.is_success,
+        faults=_faults({Fault.EVENT: facts.unreadable}),
     )
 
 
@@ -195,6 +207,7 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
         is_blind=lost,
         ttft_unknown=lost and run.first_token_s is None and head.is_success,
         coding=OTHER_CODING if name == "identity" else name,  # the head was cut before the field
+        faults=_faults({Fault.EVENT: run.facts.unreadable, Fault.ENCODING: not (run.opened or summary.pieces_lost)}),
     )
 
 
@@ -207,11 +220,19 @@ def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Rep
     facts = dialect.answer(content) if is_whole else Facts()
     if facts == Facts():
         facts = dialect.cut_answer(content or summary.response_body, summary.response_tail or content)
-    is_complete = head.ends_at_close and is_whole and parse_json(content) is not None
+    is_json = is_whole and parse_json(content) is not None
+    is_ended = summary.response_complete or summary.end is End.NEXT or (head.ends_at_close and is_json)
     return _Reply(
         facts=facts,
         finishes=tuple(facts.finishes.values()),
-        is_ended=summary.response_complete or summary.end is End.NEXT or is_complete,
+        is_ended=is_ended,
+        # An error may come as a page of HTML from whatever stands in between.
+        faults=_faults(
+            {
+                Fault.JSON: is_whole and is_ended and head.is_success and not is_json,
+                Fault.ENCODING: not (inflate.opened or summary.pieces_lost),
+            }
+        ),
     )
 
 

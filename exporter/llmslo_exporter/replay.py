@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from llmslo_exporter.dialects.dialect import Content, Dialect, Facts
-from llmslo_exporter.excerpt import Events
+from llmslo_exporter.excerpt import Events, event_facts
 from llmslo_exporter.http1 import ResponseHead
 from llmslo_exporter.inflate import Inflate, body_coding
 from llmslo_exporter.sse import Event
@@ -24,7 +24,8 @@ class Replay:
     max_gap_s: float | None  # None: fewer than two content events
     content_events: int
     terminal_s: float | None
-    readable: bool  # every piece could be opened, every event was within the bound
+    opened: bool  # every piece could be
+    readable: bool  # they could, and every event was within the bound
 
 
 class _Meter:
@@ -64,7 +65,7 @@ def replay(dialect: Dialect, head: ResponseHead, pieces: Iterable[Piece]) -> Rep
     meter = _Meter()
     for piece in pieces:
         for event in events.feed(inflate.feed(piece.data)):
-            meter.take(dialect.event(event), piece.at_s)
+            meter.take(event_facts(dialect, event), piece.at_s)
         if meter.facts.terminal:
             break
     last: Event | None = events.rest()
@@ -78,5 +79,6 @@ def replay(dialect: Dialect, head: ResponseHead, pieces: Iterable[Piece]) -> Rep
         max_gap_s=meter.max_gap_s,
         content_events=meter.content_events,
         terminal_s=meter.terminal_s,
+        opened=inflate.opened,
         readable=inflate.readable and not events.dropped,
     )

@@ -13,13 +13,12 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 from llmslo_exporter.bpf_stats import run_stats
 from llmslo_exporter.elf import opened
 from llmslo_exporter.errors import ExporterError
 from llmslo_exporter.libraries import Libraries, Target
-from llmslo_exporter.loaders import libbpf
+from llmslo_exporter.loaders.libbpf import LibbpfLoader
 from llmslo_exporter.sites import Hook
 from tests.bench.figures import BenchError
 
@@ -27,11 +26,6 @@ ENTRIES = ("SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex")
 CHUNK_HEAD = struct.Struct("<QQII")  # struct chunk of ship.bpf.c
 
 Probe = tuple[str, str, int, bool]  # program, path, offset, is it a return probe
-
-
-def _load(path: Path) -> libbpf.LibbpfLoader:
-    with mock.patch.object(libbpf, "bpf_file", return_value=path):
-        return libbpf.LibbpfLoader()
 
 
 def _entries(target: Target) -> Iterator[Probe]:
@@ -76,7 +70,7 @@ class _Received:
 
 
 def _hold(path: Path, what: str, pid: int) -> None:
-    loader = _load(path)
+    loader = LibbpfLoader(path=path)
     targets = Libraries().see(pid)
     if not targets:
         msg = f"process {pid} has no TLS library to probe"

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from llmslo_exporter.exchange import ClosedBy, Outcome, StreamOutcome, Tokens, TokenSource
+from llmslo_exporter import catalog
+from llmslo_exporter.exchange import ClosedBy, Fault, Outcome, StreamOutcome, Tokens, TokenSource
 from llmslo_exporter.observe import InFlight, observe, observe_in_flight
 from llmslo_exporter.summary import FinishReason, Role
 from tests.exporter.exchanges import CHAT, PLAIN, REFUSED, STREAM
@@ -172,3 +173,10 @@ def test_in_flight_counts_one_and_gives_its_age():
     flight = InFlight(Role.CLIENT, "openai", "gpt-5", "chat", CHAT, "streaming", 12.5)
     found = [(update.metric.name, update.extra, update.value) for update in observe_in_flight(flight)]
     assert found == [("llm_requests_in_flight", (), 1.0), ("llm_request_oldest_seconds", ("streaming",), 12.5)]
+
+
+def test_each_fault_is_counted_once():
+    found = seen(replace(STREAM, faults=frozenset({Fault.EVENT, Fault.ENCODING})))
+    assert found["llm_exporter_parse_errors_total", "event"] == 1
+    assert found["llm_exporter_parse_errors_total", "encoding"] == 1
+    assert {fault.value for fault in Fault} < set(catalog.PARSE_REASONS)

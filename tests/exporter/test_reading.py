@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmslo_exporter.exchange import ClosedBy, Exchange, Outcome, StreamOutcome, Tokens, TokenSource
+from llmslo_exporter.exchange import ClosedBy, Exchange, Fault, Outcome, StreamOutcome, Tokens, TokenSource
 from llmslo_exporter.reading import read
 from llmslo_exporter.summary import Closer, End, FinishReason, Piece, Role, Summary, Transport
 
@@ -499,3 +499,40 @@ def test_foreign_summaries_never_raise_and_durations_are_never_negative(summary,
         durations = [getattr(found, field.name) for field in fields(found) if field.name.endswith("_s")]
         assert all(value is None or value >= 0 for value in durations)
         assert (found.stream_outcome is StreamOutcome.COMPLETED) <= (found.outcome is Outcome.OK)
+
+
+GZIPPED = JSON_HEAD + b"Content-Encoding: gzip\r\n"
+ODD_EVENT = b"data: {not json}\n\n"
+FAULTY = {
+    "an answer that is a page": (whole(b"<html>welcome</html>"), {Fault.JSON}),
+    "an answer that says gzip and is none": (whole(b"\x1f\x8bnothing", GZIPPED), {Fault.ENCODING}),
+    "an answer in another coding": (whole(b"\x1b\x2f", JSON_HEAD + b"Content-Encoding: br\r\n"), {Fault.ENCODING}),
+    "a stream that cannot be opened": (encoded(pieces(b"\x1b\x2f\x00\x00"), b"br"), {Fault.ENCODING}),
+    "an odd event": (replace(STREAM, response_body=ODD_EVENT + CHAT_SSE[:1024]), {Fault.EVENT}),
+    "an odd event, compressed": (encoded(compressed(events=ODD_EVENT + CHAT_SSE)), {Fault.EVENT}),
+    "an answer without a status line": (
+        replace(CUT, response_head=b"HTCPCP/1.0 418\r\n\r\n", first_byte_s=None),
+        {Fault.HEAD},
+    ),
+}
+FAULTLESS = {
+    "a stream": STREAM,
+    "an answer": whole(CHAT_JSON),
+    "an error page of what stands in between": whole(b"<html>bad gateway</html>", status=b"502 Bad Gateway"),
+    "an answer cut half-way": whole(CHAT_JSON[:40], response_complete=False, end=End.CLOSED, closer=Closer.PEER),
+    "an answer with a piece lost": whole(b"\x1f\x8bnothing", GZIPPED, pieces_lost=True),
+    "no answer": replace(CUT, response_head=b"", first_byte_s=None),
+    "half a status line": replace(CUT, response_head=b"HTTP/1.1 20", first_byte_s=None),
+    "a captured end that begins within an event": replace(STREAM, response_tail=CHAT_SSE[-2048:][7:]),
+    "pings without data": replace(STREAM, response_body=b"event: ping\ndata:\n\n: hello\n\n" + CHAT_SSE[:512]),
+}
+
+
+@pytest.mark.parametrize(("summary", "faults"), FAULTY.values(), ids=FAULTY)
+def test_what_cannot_be_read_is_named(summary, faults):
+    assert exchange(summary).faults == faults
+
+
+@pytest.mark.parametrize("summary", FAULTLESS.values(), ids=FAULTLESS)
+def test_what_was_merely_cut_is_no_fault(summary):
+    assert not exchange(summary).faults

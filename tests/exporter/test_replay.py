@@ -25,7 +25,7 @@ from tests.exporter import kernel_model
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "openai").glob("*.sse"))
 TABLE = automaton.compile_wires([dialect.wire for dialect in DIALECTS])
 WBITS = {"gzip": 31, "zlib": 15, "raw": -15}
-NOTHING = Replay(Facts(), None, None, None, None, 0, None, readable=True)
+NOTHING = Replay(Facts(), None, None, None, None, 0, None, opened=True, readable=True)
 
 
 def head(coding="gzip", kind="text/event-stream"):

@@ -543,7 +543,6 @@ def test_answer_before_the_body_was_sent(bench: Bench, *, tls: bool) -> None:
     assert (line["status"], line["outcome"]) == (429, "rate_limited")
 
 
-@pytest.mark.xfail(strict=True, reason="the second answer is counted, but as mid_stream: its request went by unseen")
 @BOTH
 def test_pipelined_requests_are_not_mixed_up(bench: Bench, *, tls: bool) -> None:
     """Two requests in one write: the first is right, the second is counted as lost, none is invented."""
@@ -553,10 +552,14 @@ def test_pipelined_requests_are_not_mixed_up(bench: Bench, *, tls: bool) -> None
     conn = bench.connect(tls=tls)
     conn.send(b"".join((*request_bytes(first), *request_bytes(second))))
     assert conn.read(2 * len(SHORT.data)) == 2 * SHORT.data
+    after = bench.lab.new("piped", SHORT)  # and what follows on the connection is seen again
+    conn.send(*request_bytes(after))
+    assert conn.read(len(SHORT.data)) == SHORT.data
     conn.close()
     for role in ROLES:
-        (line,) = bench.exporter.expect(first, role)
-        assert (line["outcome"], line["content_events"]) == ("ok", 4)
+        for model in (first, after):
+            (line,) = bench.exporter.expect(model, role)
+            assert (line["outcome"], line["content_events"]) == ("ok", 4)
     lost = 2 - sum(len(bench.exporter.lines(second, role)) for role in ROLES)
     assert bench.exporter.metric("llm_exporter_parse_errors_total") - before >= lost
     assert bench.exporter.metric("llm_exporter_unparsed_connections_total", reason="mid_stream") == mid

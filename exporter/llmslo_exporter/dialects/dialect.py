@@ -55,6 +55,7 @@ class Facts:
     finishes: Mapping[int, FinishReason] = field(default_factory=dict)  # by choice index
     choices: frozenset[int] = frozenset()
     terminal: bool = False
+    unreadable: bool = False  # an event was neither JSON nor a terminal
 
     def then(self, later: Facts) -> Facts:
         """Return both together: the first model, everything else by its last word, usage never added up."""
@@ -68,6 +69,7 @@ class Facts:
             finishes={**self.finishes, **later.finishes},
             choices=self.choices | later.choices,
             terminal=self.terminal or later.terminal,
+            unreadable=self.unreadable or later.unreadable,
         )
 
 

@@ -9,6 +9,7 @@ import ctypes
 import os
 from collections.abc import Iterable, Iterator
 from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from pathlib import Path
 from typing import Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
@@ -81,10 +82,10 @@ class LibbpfLoader:
 
     name = "libbpf"
 
-    def __init__(self, without: Iterable[str] = ()) -> None:
-        """Load all programs but those named in `without`."""
+    def __init__(self, without: Iterable[str] = (), path: Path | None = None) -> None:
+        """Load all programs of the object at `path` (None: the exporter's own) but those named in `without`."""
         self._lib = _library()
-        image = bpf_file(OBJECT).read_bytes()
+        image = (path or bpf_file(OBJECT)).read_bytes()
         self._image = ctypes.create_string_buffer(image, len(image))  # libbpf may keep pointing into it
         self._ring: int | None = None
         self._links: set[int] = set()
