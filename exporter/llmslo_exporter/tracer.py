@@ -68,6 +68,7 @@ class Counts:
 
     decode: int = 0
     no_tls_symbols: int = 0  # processes seen with a TLS that has no hooks
+    late_attach: int = 0  # processes that ended before a file of theirs was read or attached to
 
 
 class Tracer:
@@ -83,6 +84,7 @@ class Tracer:
         self._assembly = Assembly()
         self._labels: dict[Identity, _Label] = {}
         self._unhooked: set[int] = set()
+        self._late: set[int] = set()
         self._looks: list[tuple[float, int, int]] = []  # when, pid, how many looks before
         self._sweeps = 1  # the start looked at all of them
         self._lock = threading.RLock()
@@ -197,7 +199,11 @@ class Tracer:
         if pid == os.getpid():
             return
         self._processes.see(pid)
+        missed = self._missed()
         self.probes.attach(self._libraries.see(pid))
+        if self._missed() != missed and pid not in self._late:
+            self._late.add(pid)
+            self.counts.late_attach += 1
         if self._libraries.unhooked(pid) and pid not in self._unhooked:
             self._unhooked.add(pid)
             self.counts.no_tls_symbols += 1
@@ -215,6 +221,7 @@ class Tracer:
             if is_of(entry, pid):
                 self._end(entry, End.EXITED, Closer.THIS)
         self._unhooked.discard(pid)
+        self._late.discard(pid)
         self.probes.detach(self._libraries.gone(pid))
         self._processes.gone(pid, time.monotonic())
 
@@ -240,6 +247,7 @@ class Tracer:
                 self._see(pid)
         for pid in self._libraries.pids - live:
             self._gone(pid)
+        self._late &= live
         self._processes.sweep(live, now_s)
         self._processes.forget(now_s - FORGET_S)
         for entry in opened:
@@ -292,8 +300,8 @@ class Tracer:
         exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
         return _Label(has_answer, exchange) if exchange else None
 
-    def late_attaches(self) -> int:
-        """Return how many processes ended before their library was read or attached to."""
+    def _missed(self) -> int:
+        """Return how many files could not be read or attached to: of one process there may be several."""
         return self.probes.late + self._libraries.refused["unreadable"]
 
     def kernel_counters(self) -> dict[str, int]:
