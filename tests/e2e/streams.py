@@ -121,7 +121,7 @@ _UNSAFE = str.maketrans("", "", ",[]")
 
 
 def _worker(jobs: Sequence[Job], lanes: int, *flags: str) -> list[Result]:
-    command = [sys.executable, "-m", "tests.e2e.clients", "--lanes", str(lanes), *flags]
+    command = [sys.executable, "-m", "tests.e2e.lanes", "--lanes", str(lanes), *flags]
     lines = "".join(json.dumps(asdict(job)) + "\n" for job in jobs)
     try:
         done = subprocess.run(

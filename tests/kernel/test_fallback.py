@@ -1,4 +1,4 @@
-"""Kernels without the socket length tracepoints: the exit of every system call stands in, and nothing changes."""
+"""Kernels without the socket length tracepoints and without links for many probes: others stand in, nothing changes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ pytestmark = [
 OLD_KERNEL = """
 import sys
 from llmslo_exporter import probes
+from llmslo_exporter.loaders import uprobe_multi
+uprobe_multi.is_supported = lambda: False
 probes.SOCKET_TRACEPOINTS = (("socket_sent", "no_such_send_length"), ("socket_received", "no_such_recv_length"))
 from llmslo_exporter.__main__ import main
 sys.argv[0] = "llmslo-exporter"

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
+from llmslo_exporter.loaders import uprobe_multi
 from llmslo_exporter.loaders.loader import Sample
 from llmslo_exporter.loaders.sources import OBJECT, bpf_file
 
+DETACHING = 16  # threads
+_PROBE_SECTIONS = {b"uprobe", b"uretprobe"}
 _SAMPLE = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 _PRINT = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
@@ -27,7 +31,9 @@ _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("bpf_object__find_program_by_name", c_void_p, (c_void_p, c_char_p)),
     ("bpf_object__find_map_by_name", c_void_p, (c_void_p, c_char_p)),
     ("bpf_program__name", c_char_p, (c_void_p,)),
+    ("bpf_program__section_name", c_char_p, (c_void_p,)),
     ("bpf_program__set_autoload", c_int, (c_void_p, c_bool)),
+    ("bpf_program__set_expected_attach_type", c_int, (c_void_p, c_int)),
     ("bpf_program__fd", c_int, (c_void_p,)),
     ("bpf_map__fd", c_int, (c_void_p,)),
     ("bpf_map__key_size", c_uint32, (c_void_p,)),
@@ -88,11 +94,16 @@ class LibbpfLoader:
         image = (path or bpf_file(OBJECT)).read_bytes()
         self._image = ctypes.create_string_buffer(image, len(image))  # libbpf may keep pointing into it
         self._ring: int | None = None
-        self._links: set[int] = set()
+        self._links: dict[int, Callable[[int], object]] = {}  # how each is removed
+        self._has_multi = uprobe_multi.is_supported()
         self._maps: dict[str, tuple[int, int, int]] = {}
         self._object = self._checked(self._lib.bpf_object__open_mem(self._image, len(image), None), "open the object")
         for name in without:
             self._lib.bpf_program__set_autoload(self._program(name), False)  # noqa: FBT003 -- as C has it
+        if self._has_multi:
+            for program in self._all_programs():
+                if self._lib.bpf_program__section_name(program) in _PROBE_SECTIONS:
+                    self._lib.bpf_program__set_expected_attach_type(program, uprobe_multi.ATTACH_TYPE)
         code = self._lib.bpf_object__load(self._object)
         if code:
             self._lib.bpf_object__close(self._object)
@@ -123,6 +134,12 @@ class LibbpfLoader:
 
     def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
         """Put a (return) probe at a file's offset, for every process that maps it."""
+        if self._has_multi:
+            fd = uprobe_multi.attach(
+                self._lib.bpf_program__fd(self._program(program)), path, offset, is_return=is_return
+            )
+            self._links[fd] = os.close
+            return fd
         options = _UprobeOptions(ctypes.sizeof(_UprobeOptions), 0, 0, is_return, None)
         link = self._lib.bpf_program__attach_uprobe_opts(
             self._program(program), -1, path.encode(), offset, ctypes.byref(options)
@@ -136,16 +153,15 @@ class LibbpfLoader:
 
     def _kept(self, link: int | None, what: str) -> int:
         kept = self._checked(link, what)
-        self._links.add(kept)
+        self._links[kept] = self._lib.bpf_link__destroy
         return kept
 
     def detach(self, link: object) -> None:
         """Remove one probe."""
-        try:
-            self._links.remove(cast("int", link))  # two threads may want the same: at the end, and of a released file
-        except KeyError:
-            return
-        self._lib.bpf_link__destroy(link)
+        # Two threads may want the same: at the end, and of a released file.
+        remove = self._links.pop(cast("int", link), None)
+        if remove is not None:
+            remove(cast("int", link))
 
     def lookup(self, table: str, key: bytes) -> bytes | None:
         """Return a map's value, None where the key is absent."""
@@ -195,14 +211,17 @@ class LibbpfLoader:
 
     def programs(self) -> dict[str, int]:
         """Return the descriptor of each loaded program."""
-        found: dict[str, int] = {}
+        descriptors = {
+            self._lib.bpf_program__name(program).decode(): int(self._lib.bpf_program__fd(program))
+            for program in self._all_programs()
+        }
+        return {name: fd for name, fd in descriptors.items() if fd >= 0}
+
+    def _all_programs(self) -> Iterator[int]:
         program = self._lib.bpf_object__next_program(self._object, None)
         while program:
-            fd = self._lib.bpf_program__fd(program)
-            if fd >= 0:
-                found[self._lib.bpf_program__name(program).decode()] = fd
+            yield program
             program = self._lib.bpf_object__next_program(self._object, program)
-        return found
 
     def enable_stats(self) -> int:
         """Let the kernel time all BPF programs until the returned descriptor is closed."""
@@ -217,8 +236,9 @@ class LibbpfLoader:
         if self._ring:
             self._lib.ring_buffer__free(self._ring)
             self._ring = None
-        for link in tuple(self._links):
-            self.detach(link)
+        with ThreadPoolExecutor(DETACHING) as threads:  # each waits for the kernel's grace periods
+            for _ in threads.map(self.detach, tuple(self._links)):
+                pass
         if self._object:
             self._lib.bpf_object__close(self._object)
             self._object = 0

@@ -1,0 +1,46 @@
+"""User probes as links of their own (Linux 6.6): removed side by side, where those of perf wait for one another.
+
+libbpf 1.1 (Debian 12) has no call for them, so this is the system call itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from pathlib import Path
+
+from llmslo_exporter.errors import KernelError
+
+ATTACH_TYPE = 48  # BPF_TRACE_UPROBE_MULTI: programs must be loaded for it
+_NR_BPF, _LINK_CREATE, _RETURN = 321, 28, 1  # x86-64, as the rest of bpf/
+# union bpf_attr: prog_fd, target_fd, attach_type, flags; path, offsets, ref_ctr_offsets, cookies; cnt, flags, pid
+_LINK = struct.Struct("<IIIIQQQQIII4x")
+_BTF = Path("/sys/kernel/btf/vmlinux")
+_KERNEL_TYPE = b"\0bpf_uprobe_multi_link\0"
+
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
+
+
+def is_supported() -> bool:
+    """Tell whether the running kernel has such links."""
+    try:
+        return _KERNEL_TYPE in _BTF.read_bytes()
+    except OSError:
+        return False
+
+
+def attach(program_fd: int, path: str, offset: int, *, is_return: bool) -> int:
+    """Put a probe at a file's offset and return its descriptor: closing it removes the probe. Raises KernelError."""
+    name = ctypes.create_string_buffer(path.encode())
+    offsets = ctypes.c_uint64(offset)
+    attributes = _LINK.pack(
+        *(program_fd, 0, ATTACH_TYPE, 0),
+        *(ctypes.addressof(name), ctypes.addressof(offsets), 0, 0),
+        *(1, _RETURN if is_return else 0, 0),
+    )
+    fd = int(_syscall(_NR_BPF, _LINK_CREATE, attributes, len(attributes)))
+    if fd < 0:
+        msg = f"cannot put a probe into {path} at {offset:#x}: {os.strerror(ctypes.get_errno())}"
+        raise KernelError(msg)
+    return fd
