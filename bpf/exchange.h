@@ -87,7 +87,8 @@ SUBPROGRAM int forget(struct exchange *x, struct stream_key *key) {
 SUBPROGRAM int finish(struct exchange *x, struct stream_key *key, u64 now, u8 end, u8 closer) {
 	if (!x || !key)
 		return 0;
-	struct record *r = m_lookup(records, key);
+	struct stream_key k = *key; /* Linux 6.1 takes a map's key from the stack, not from an argument */
+	struct record *r = m_lookup(records, &k);
 	if (r) {
 		x->end = end;
 		x->last_ns = now;
@@ -137,8 +138,10 @@ static __always_inline void join_socket(struct exchange *x, struct stream_key *k
 		note_peer(r, sock);
 }
 
-static __always_inline struct exchange *open_exchange(struct stream_key *key, u8 role, u64 now) {
+SUBPROGRAM int open_exchange(struct stream_key *key, u8 role, u64 now) {
 	u32 none = 0;
+	if (!key)
+		return 0;
 	struct stream_key k = *key;
 	struct zeroes *z = m_lookup(zero, &none);
 	struct automaton *a = m_lookup(automata, &none);
@@ -181,7 +184,7 @@ static __always_inline struct exchange *open_exchange(struct stream_key *key, u8
 		note_peer(r, k.ptr);
 	}
 	meet(x->tgid);
-	return x;
+	return 1;
 }
 
 /* Copy `n` bytes at `src` behind what a prefix buffer holds. */
@@ -595,16 +598,21 @@ SUBPROGRAM int may_be_llm(struct automaton *a, u64 src, u64 len) {
 	return 1;
 }
 
-/* Bytes of an LLM stream on a connection whose request was not seen: the exchange began before we did. Remembered,
- * so that it counts once. */
-static __always_inline void check_mid_stream(struct automaton *a, struct stream_key *key, struct cursor *c, u64 word,
-					     u8 role) {
-	u64 line = 0;
+/* Does an event begin here? */
+static __always_inline int may_be_event(u64 word) {
+	u64 line = (word & FIVE) == DATA;
 #pragma unroll
 	for (int i = 1; i < 6; i++) /* a chunk size of 1 to 5 digits, CR LF, then a field */
 		line |= ((word >> (8 * i)) & 0xffffff) == 0x640a0d;
-	if ((word & FIVE) != DATA && !line)
-		return;
+	return line;
+}
+
+/* Does the call bring events of an LLM? */
+SUBPROGRAM int is_llm_stream(struct cursor *c) {
+	u32 none = 0;
+	struct automaton *a = m_lookup(automata, &none);
+	if (!a || !c)
+		return 0;
 	struct tally t = {};
 	t.row = a->start_stream;
 #pragma clang loop unroll(disable)
@@ -615,52 +623,41 @@ static __always_inline void check_mid_stream(struct automaton *a, struct stream_
 		u64 take = c->len - at < STREAM_BLOCK ? c->len - at : STREAM_BLOCK;
 		BOUND(take, 2 * STREAM_BLOCK - 1);
 		if (take > STREAM_BLOCK || bpf_probe_read_user(&block, take, (void *)(c->base + at)))
-			return;
+			return 0;
 		scan_stream(a, &t, &block, take, E_EVENT);
 	}
-	if (!(t.seen & (E_OUTPUT | E_REASONING | E_FINISH)))
-		return;
-	struct exchange *x = open_exchange(key, role, c->now);
-	if (!x)
-		return;
-	x->flags |= X_MID;
-	struct stream_key k = *key;
-	m_delete(records, &k);
-	count(SEEN_MID_STREAM, 1);
+	return (t.seen & (E_OUTPUT | E_REASONING | E_FINISH)) != 0;
 }
 
-/* No exchange is open on the connection: does one begin here? */
-static __always_inline struct exchange *begin(struct stream_key *key, struct exchange *mid, struct cursor *c,
-					      u32 outgoing) {
+enum begun { NOTHING = 0, BEGUN_REQUEST = 1, PERHAPS_STREAM = 2 };
+
+/* No exchange is open on the connection: does one begin here? Who asks opens it: up to Linux 6.12 all functions that
+ * call one another share 512 bytes of stack. */
+SUBPROGRAM int begin(struct stream_key *key, struct exchange *mid, struct cursor *c) {
 	u32 none = 0;
+	if (!key || !c)
+		return NOTHING;
 	u64 word = 0, mask = ~0ULL, first = c->len < 8 ? c->len : 8;
-	u8 role = outgoing ? ROLE_CLIENT : ROLE_SERVER;
 	struct automaton *a = m_lookup(automata, &none);
 	BOUND(first, 15);
 	if (!a || !first || first > 8 || bpf_probe_read_user(&word, first, (void *)c->base))
-		return 0;
+		return NOTHING;
 	if ((word & 0xffffffff) == 0x4f500a0d) { /* an empty line, then PO (RFC 9112, 2.2) */
 		c->base += 2;
 		c->len -= 2;
 		if (bpf_probe_read_user(&word, 8, (void *)c->base))
-			return 0;
+			return NOTHING;
 	}
 	if (first < 5)
 		mask = (1ULL << (8 * first)) - 1;
 	if (((word ^ POST) & mask & FIVE) == 0) {
 		if (mid)
 			forget(mid, key);
-		if (!may_be_llm(a, c->base, c->len))
-			return 0;
-		return open_exchange(key, role, c->now);
+		return may_be_llm(a, c->base, c->len) ? BEGUN_REQUEST : NOTHING;
 	}
-	if (mid)
-		return 0;
-	if (word == PREFACE)
+	if (!mid && word == PREFACE)
 		count(SEEN_H2, 1);
-	else
-		check_mid_stream(a, key, c, word, role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT);
-	return 0;
+	return !mid && may_be_event(word) ? PERHAPS_STREAM : NOTHING;
 }
 
 /* Learn the socket of a TLS stream: the one this call used itself, or (reads) the one its thread received from last,
@@ -700,9 +697,21 @@ static __always_inline void deliver(void *ctx, struct stream_key *of, struct cur
 		}
 	}
 	if (!s.x || (s.x->flags & X_MID)) {
-		s.x = begin(&key, s.x, c, outgoing);
+		u32 begun = begin(&key, s.x, c);
+		u32 is_mid = begun == PERHAPS_STREAM;
+		if (begun == NOTHING || (is_mid && !is_llm_stream(c)))
+			return;
+		if (!open_exchange(&key, outgoing != is_mid ? ROLE_CLIENT : ROLE_SERVER, c->now))
+			return;
+		s.x = m_lookup(exchanges, &key);
 		if (!s.x)
 			return;
+		if (is_mid) { /* the exchange began before we did: remembered, so that it counts once */
+			s.x->flags |= X_MID;
+			m_delete(records, &key);
+			count(SEEN_MID_STREAM, 1);
+			return;
+		}
 	}
 	s.r = m_lookup(records, &key);
 	s.a = m_lookup(automata, &none);

@@ -27,7 +27,9 @@ static __always_inline void count(u32 slot, u64 n) {
 }
 
 static __always_inline u32 entry(struct automaton *a, u32 row, u32 byte) {
-	return ((u32 *)a->next)[(row & (CELLS - 256)) | (byte & 0xff)];
+	u64 at = (row & (CELLS - 256)) | (byte & 0xff);
+	BOUND(at, CELLS - 1); /* Linux 6.1 knows no bound of what an or gives */
+	return ((u32 *)a->next)[at];
 }
 
 struct head_block {
@@ -51,7 +53,9 @@ SUBPROGRAM int scan_head(struct automaton *a, struct message *m, struct head_blo
 		u64 word = block->words[w];
 #pragma unroll
 		for (int j = 0; j < WORD; j++) {
-			u32 byte = (word >> (8 * j)) & 0xff;
+			u32 byte = word & 0xff;
+			HIDE(word); /* one byte after the other: eight at once would go to the stack, and that is short */
+			word >>= 8;
 			u32 e = entry(a, row, byte);
 			u32 act = e >> ACTION_SHIFT;
 			u64 digit = (byte & 15) + 9 * (byte >> 6);

@@ -96,26 +96,40 @@ class BccLoader:
             raise SetupError(msg) from error
         self._bcc: Any = bcc
         self._lib: Any = bcc.libbcc.lib
-        source = translate(bounded=not _has_may_goto())
-        kinds = {name: kind for kind, name in _PROGRAM.findall(source)}
-        self._functions: dict[str, Any] = {}
         self._links: dict[int, tuple[str, bytes]] = {}
         self._numbers = itertools.count()
         self._sample: Any = None
+        bounded = not _has_may_goto()
+        try:
+            source = self._load(bounded=bounded)
+        except KernelError:
+            if bounded:
+                raise
+            source = self._load(bounded=True)  # Linux 6.12 has may_goto, but its verifier walks the loop past its limit
+        self._tables: dict[str, Any] = {name: self._bpf[name] for name in _TABLE.findall(source)}
+        for table, program in _JUMPS.items():
+            self.update(table, bytes(4), self._functions[program].fd.to_bytes(4, "little"))
+
+    def _load(self, *, bounded: bool) -> str:
+        """Compile and load; return the source. Raises KernelError when the kernel refuses."""
+        source, bpf = translate(bounded=bounded), None
+        functions: dict[str, Any] = {}
         with _stderr_caught() as caught:
             try:
-                self._bpf: Any = bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
-                for name, kind in kinds.items():
-                    program_type = bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else bcc.BPF.KPROBE
-                    self._functions[name] = self._bpf.load_func(name, program_type)
+                bpf = self._bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
+                for kind, name in _PROGRAM.findall(source):
+                    program_type = self._bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else self._bcc.BPF.KPROBE
+                    functions[name] = bpf.load_func(name, program_type)
             except Exception as error:  # BCC raises bare Exception for a refused program
+                if bpf is not None:
+                    bpf.cleanup()
                 caught.seek(0)
                 said = [line.strip() for line in caught if line.strip()]
                 msg = f"BCC could not load the programs: {said[0] if said else error}"
                 raise KernelError(msg) from error
-        self._tables: dict[str, Any] = {name: self._bpf[name] for name in _TABLE.findall(source)}
-        for table, program in _JUMPS.items():
-            self.update(table, bytes(4), self._functions[program].fd.to_bytes(4, "little"))
+        self._bpf: Any = bpf
+        self._functions = functions
+        return source
 
     def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
         """Put a (return) probe at a file's offset, for every process that maps it."""
@@ -131,6 +145,9 @@ class BccLoader:
 
     def attach_tracepoint(self, program: str, tracepoint: str) -> object:
         """Attach to a raw tracepoint."""
+        if program not in self._functions:  # probes.FALLBACK: it needs BTF relocations
+            msg = "the kernel lacks the tracepoints of sockets, and what stands in needs --loader=libbpf"
+            raise KernelError(msg)
         fd = self._lib.bpf_attach_raw_tracepoint(self._functions[program].fd, tracepoint.encode())
         if fd < 0:
             msg = f"cannot attach {program} to tracepoint {tracepoint}"
