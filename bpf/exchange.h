@@ -103,7 +103,6 @@ SUBPROGRAM int finish(struct exchange *x, struct stream_key *key, u64 now, u8 en
 			count(LOSS_RING, 1);
 	}
 	if ((x->flags & X_PIPELINED) && (end == END_BODY || end == END_TERMINAL)) {
-		struct stream_key k = *key;
 		x->flags = X_MID; /* the answer that follows is not one whose request came before us */
 		m_delete(records, &k);
 		return 0;
