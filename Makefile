@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench clean
+.PHONY: help setup build demo test lint bench prometheus clean
 
 PY := .venv/bin/python
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
@@ -12,7 +12,7 @@ WIRES := $(addprefix exporter/llmslo_exporter/,table.py automaton.py heads.py st
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what the machine lacks: Debian packages, .venv, both commands (nothing when all is there)
 	@.ci/setup
@@ -28,7 +28,7 @@ bpf/llmslo.table: $(WIRES) | setup
 	$(PY) -m llmslo_exporter.table > $@.tmp
 	mv $@.tmp $@
 
-demo: build ## watch a real model's streams in a real Prometheus (KEEP=1: leave it running)
+demo: build ## a real model's streams in a real Prometheus, then an outage and its page (KEEP=1: leave it running)
 	@$(PY) -m deploy.demo $(if $(KEEP),--keep)
 
 test: build ## every test; as root on a kernel with BTF, those of the kernel too
@@ -40,8 +40,11 @@ lint: setup ## ruff, mypy, import contracts
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-bench: build ## measure what the exporter costs
+bench: build ## measure what the exporter and the rules cost
 	@$(PY) -m tests.bench $(ARGS)
+
+prometheus: setup ## build Prometheus 3 with Go (minutes), for the tests that then run on it too
+	@$(PY) -m tests.rules.prometheus3
 
 clean: ## remove what was built and installed here
 	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

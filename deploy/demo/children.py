@@ -69,14 +69,18 @@ class Children:
     def stop(self) -> None:
         """End what runs, the last started first; a program that ignores SIGTERM is killed."""
         for child in reversed(self._running):
-            if child.process.poll() is None:
-                child.process.send_signal(signal.SIGTERM)
-                try:
-                    child.process.wait(STOP_S)
-                except subprocess.TimeoutExpired:
-                    child.process.kill()
-                    child.process.wait()
+            self.end(child)
         self._running.clear()
+
+    def end(self, child: Child) -> None:
+        """End one; what ended before stays as it is."""
+        if child.process.poll() is None:
+            child.process.send_signal(signal.SIGTERM)
+            try:
+                child.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
 
 
 def wait_ready(child: Child, url: str, limit_s: float, cert: Path | None = None) -> None:

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
@@ -21,14 +22,41 @@ class Sample:
     value: float
 
 
-def config(exporter: str) -> str:
-    """Return a configuration that scrapes `exporter` (host:port) every second."""
+def config(exporter: str, alertmanager: str, rendered: Path) -> str:
+    """Return a configuration that scrapes `exporter` (host:port) every second and loads the rules below `rendered`."""
     return yaml.safe_dump(
         {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "900ms"},
+            "global": {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "1s"},
+            "rule_files": [str(rendered / "rules" / "*.yaml"), str(rendered / "alertmanager" / "rules" / "*.yaml")],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
             "scrape_configs": [{"job_name": "llmslo", "static_configs": [{"targets": [exporter]}]}],
         }
     )
+
+
+def reload(base_url: str) -> None:
+    """Make Prometheus read its configuration and rules again; raise DemoError when it refuses them."""
+    request = urllib.request.Request(f"{base_url}/-/reload", method="POST")  # noqa: S310 - a loopback address of our own
+    try:
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - as above
+            return
+    except urllib.error.HTTPError as error:
+        msg = f"Prometheus refused the rules: {error.read().decode(errors='replace').strip()}"
+        raise DemoError(msg) from error
+    except OSError as error:
+        msg = f"Prometheus does not answer: {error}"
+        raise DemoError(msg) from error
+
+
+def rules(base_url: str) -> int:
+    """Return how many rules Prometheus has loaded."""
+    try:
+        with urllib.request.urlopen(f"{base_url}/api/v1/rules", timeout=5) as answer:  # noqa: S310 - as above
+            document = json.load(answer)
+    except OSError as error:
+        msg = f"Prometheus does not answer: {error}"
+        raise DemoError(msg) from error
+    return sum(len(group["rules"]) for group in document["data"]["groups"])
 
 
 def query(base_url: str, promql: str) -> list[Sample]:

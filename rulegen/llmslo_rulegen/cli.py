@@ -1,36 +1,158 @@
-"""The command line of llmslo-rulegen: arguments in, exit code out; results to the given stream."""
+"""The command line of llmslo-rulegen: arguments in, an exit code out; results to the given stream, talk to stderr."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TextIO
 
 from llmslo_rulegen import slis
+from llmslo_rulegen.errors import InputError, RulegenError
 
 PROGRAM = "llmslo-rulegen"
-BUG = 3  # argparse itself exits with 2 on wrong usage
+ENDINGS = (".yaml", ".yml")
+DEFAULT_FILE = "slo.yaml"
+WRONG, USAGE, BUG, INTERRUPTED = 1, 2, 3, 130  # argparse itself exits with 2 on wrong usage
 
 
 def main(argv: Sequence[str], out: TextIO) -> int:
-    """Run the command of `argv`; return 0, 2 (usage) or 3 (our bug)."""
+    """Run the command of `argv`; return 0, 1 (the user's input, or drift), 2 (usage) or 3 (our bug)."""
+    found = argparse.Namespace(json=False)
     try:
-        found = _parser().parse_args(argv)
-        out.write(slis.as_json() if found.json else slis.as_text())
+        _parser().parse_args(argv, found)
+        code = _run(found, out)
+        out.flush()
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
+        code = stop.code if isinstance(stop.code, int) else 0
+    except InputError as error:
+        _refuse(error, out, as_json=found.json)
+        code = WRONG
+    except RulegenError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        code = WRONG
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = WRONG  # whoever reads has seen enough
     except Exception:  # noqa: BLE001 -- the last line of defence: a traceback and a code of its own
         traceback.print_exc()
-        return BUG
-    return 0
+        code = BUG
+    return code
+
+
+def _run(found: argparse.Namespace, out: TextIO) -> int:
+    # Imports stand here: listing SLIs must not pay for what rendering needs.
+    if found.command == "slis":
+        out.write(slis.as_json() if found.json else slis.as_text())
+        return 0
+    if found.command == "init":
+        from llmslo_rulegen import starter  # noqa: PLC0415
+
+        out.write(starter.TEXT)
+        return 0
+    if found.command == "schema":
+        from llmslo_rulegen import schema  # noqa: PLC0415
+
+        out.write(schema.text())
+        return 0
+    from llmslo_rulegen import commands  # noqa: PLC0415
+
+    run = {"render": commands.render, "check": commands.check, "test": commands.test, "explain": commands.tell}
+    given = {key: value for key, value in vars(found).items() if key != "command"}
+    given["files"] = tuple(given.get("files", ()))
+    if found.command == "explain":
+        files = [name for name in found.names if name.endswith(ENDINGS)]
+        given["names"] = tuple(name for name in found.names if name not in files)
+        given["files"] = tuple(map(Path, files or [DEFAULT_FILE]))
+    return run[found.command](commands.Request(**given), out)
+
+
+def _refuse(error: InputError, out: TextIO, *, as_json: bool) -> None:
+    if as_json:
+        out.write(json.dumps({"findings": [finding.as_record() for finding in error.findings]}, indent=2) + "\n")
+    else:
+        sys.stderr.write(f"{error}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(PROGRAM, description="Turn what normal looks like into SLOs.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        PROGRAM, description="Turn SLOs into Prometheus rules, alerts and tests.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('llmslo')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    listing = commands.add_parser("slis", help="list the SLIs and the metrics they are made of")
-    listing.add_argument("--json", action="store_true", help="as JSON, with bad and total events and bucket edges")
+    for name, (text, fill) in _COMMANDS.items():
+        # argparse asks each parser anew whether `--no-test` may stand for `--no-tests`.
+        fill(commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False))
     return parser
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    """Take no argument."""
+
+
+def _slis(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="as JSON, with bad or good and total events and bucket edges"
+    )
+
+
+def _render(parser: argparse.ArgumentParser) -> None:
+    _files(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="folder for the files")
+    _choices(parser)
+    parser.add_argument("--prune", action="store_true", help="remove our files of SLOs that are gone")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _files(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="compare with what was rendered there")
+    _choices(parser)
+    parser.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
+
+
+def _test(parser: argparse.ArgumentParser) -> None:
+    _files(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="run the tests that stand there (default: as rendered now)"
+    )
+    _variants(parser)
+    parser.add_argument("--json", action="store_true", help="say as JSON which passed, failed and were skipped")
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="SLO", help="name of an SLO (none: all), or an SLO file")
+    parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILES", help="SLO files, version llmslo/v1")
+
+
+def _choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-tests", dest="tests", action="store_false", help="without promtool test files")
+    _variants(parser)
+    parser.add_argument("--json", action="store_true", help="say as JSON what was done or found")
+
+
+def _variants(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge, and say so")
+    parser.add_argument(
+        "--no-sloth-compat", dest="sloth", action="store_false", help="without Sloth's records and labels"
+    )
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "init": ("print an SLO file to begin with", _nothing),
+    "render": ("write rules, tests, Alertmanager routes and runbooks", _render),
+    "check": ("say what is wrong: files, expressions, promtool, drift of what was rendered", _check),
+    "test": ("run the tests of every SLO with promtool", _test),
+    "explain": ("say an SLO's numbers in words", _explain),
+    "schema": ("print the JSON Schema of SLO files", _nothing),
+    "slis": ("list the SLIs of each source and the metrics they are made of", _slis),
+}

@@ -1,21 +1,30 @@
-"""The catalog's SLIs for people and for programs."""
+"""The catalog's SLIs, source by source, for people and for programs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 
-from llmslo_exporter.catalog import SLIS, Selection, Sli
+from llmslo_exporter.catalog import SOURCES, Selection, Sli
 
 
 def as_text() -> str:
-    """Return one paragraph per SLI: its name, its metrics and what it says."""
-    return "".join(line + "\n" for sli in SLIS for line in _lines(sli))
+    """Return one paragraph per SLI: its name, what it says and its metrics; those of our own exporter first."""
+    return "".join(line + "\n" for line in _all_lines())
 
 
 def as_json() -> str:
-    """Return every SLI with all that a rule needs."""
-    return json.dumps([_record(sli) for sli in SLIS], indent=2) + "\n"
+    """Return every SLI of every source with all that a rule needs."""
+    records = [{"source": source.name, **_record(sli)} for source in SOURCES for sli in source.slis]
+    return json.dumps(records, indent=2) + "\n"
+
+
+def _all_lines() -> Iterator[str]:
+    for number, source in enumerate(SOURCES):
+        yield from [""] if number else []
+        yield f"source {source.name}: {source.description}"
+        for sli in source.slis:
+            yield from ("", *_lines(sli))
 
 
 def _lines(sli: Sli) -> Iterator[str]:
@@ -31,6 +40,7 @@ def _record(sli: Sli) -> dict[str, object]:
         "description": sli.description,
         "metrics": [metric.name for metric in sli.metrics],
         "bad": [_selected(selection) for selection in sli.bad],
+        "good": [_selected(selection) for selection in sli.good],
         "total": [_selected(selection) for selection in sli.total],
         "objective": sli.objective,
         "threshold": sli.threshold,

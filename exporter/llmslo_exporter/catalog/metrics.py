@@ -1,4 +1,4 @@
-"""Every metric, label, bucket and SLI: the only place where such a name is spelled. Standard library only."""
+"""Every metric, label and bucket of the exporter."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ class Metric:
     def labels(self) -> tuple[Label, ...]:
         """All labels, in the order of their values."""
         return self.shared + self.extra
+
+    @property
+    def is_histogram(self) -> bool:
+        """Whether it has buckets."""
+        return self.type is MetricType.HISTOGRAM
 
     @property
     def series(self) -> int:
@@ -347,144 +352,3 @@ SELF_METRICS = (
 )
 METRICS = EXCHANGE_METRICS + CONNECTION_METRICS + SELF_METRICS
 BY_NAME = {metric.name: metric for metric in METRICS}
-
-
-# SLIs.
-
-
-class Part(Enum):
-    """Which events of a metric a selection takes; the threshold is a bucket edge."""
-
-    EVENTS = "events"  # a counter's value
-    COUNT = "count"  # every observation of a histogram
-    WITHIN = "within"  # observations <= the threshold
-    ABOVE = "above"  # observations > the threshold: the count without the bucket
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Events of one metric; `values` narrows a label to a list, label by label."""
-
-    metric: Metric
-    part: Part
-    values: tuple[tuple[Label, tuple[str, ...]], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sli:
-    """A ratio of events: `bad` and `total` are sums of selections, good is the rest.
-
-    `threshold` is the usual bucket edge, in the unit of the metric; None where no histogram decides. `objective` is the
-    usual share of good events; 1.0 means that every bad event is one too many.
-    """
-
-    name: str
-    description: str
-    bad: tuple[Selection, ...]
-    total: tuple[Selection, ...]
-    objective: float
-    threshold: float | None = None
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The metrics it is made of, each once, in order of use."""
-        return tuple({part.metric.name: part.metric for part in self.total + self.bad}.values())
-
-    @property
-    def edges(self) -> tuple[float, ...]:
-        """The thresholds that a rule may use; empty where there is none."""
-        parts = (part for part in self.bad if part.part in {Part.WITHIN, Part.ABOVE})
-        return next((part.metric.buckets for part in parts), ())
-
-
-def _without(values: tuple[str, ...], *excluded: str) -> tuple[str, ...]:
-    return tuple(value for value in values if value not in excluded)
-
-
-# Not the provider's fault: the caller's mistake or wish, or an answer withheld on purpose (an SLI of its own).
-COUNTED = _without(OUTCOMES, "client_cancelled", "invalid_request", "auth", "not_found", "content_filter")
-
-
-def _requests(*outcomes: str) -> tuple[Selection, ...]:
-    return (Selection(REQUESTS, Part.EVENTS, ((OUTCOME, outcomes),)),)
-
-
-def _above(metric: Metric) -> tuple[Selection, ...]:
-    return (Selection(metric, Part.ABOVE),)
-
-
-def _count(metric: Metric) -> tuple[Selection, ...]:
-    return (Selection(metric, Part.COUNT),)
-
-
-_ENDED = _without(STREAM_OUTCOMES, "client_cancelled")
-_NO_TOKEN = (Selection(STREAMS, Part.EVENTS, ((STREAM_OUTCOME, _ENDED), (FIRST_TOKEN, ("false",)))),)
-_TLS_FAILED = (Selection(TLS_FAILURES, Part.EVENTS),)
-
-SLIS = (
-    Sli(
-        "availability",
-        "Attempts that the provider answered well; the caller's own mistakes and cancellations do not count.",
-        _requests(*_without(COUNTED, "ok")),
-        _requests(*COUNTED),
-        0.995,
-    ),
-    Sli(
-        "ttft",
-        "Streams whose first token came in time; a stream that ended without one is bad, unless the client cancelled.",
-        _above(TTFT) + _NO_TOKEN,
-        _count(TTFT) + _NO_TOKEN,
-        0.95,
-        2,
-    ),
-    Sli(
-        "ttfo",
-        "Streams whose first token of the answer proper, after any reasoning, came in time.",
-        _above(TTFO),
-        _count(TTFO),
-        0.9,
-        15,
-    ),
-    Sli("tpot", "Streams whose mean time per output token was in bounds.", _above(TPOT), _count(TPOT), 0.95, 0.1),
-    Sli("gap", "Streams that never stalled for too long.", _above(MAX_GAP), _count(MAX_GAP), 0.99, 5),
-    Sli("latency", "Successful calls that ended in time.", _above(DURATION), _count(DURATION), 0.95, 30),
-    Sli(
-        "throughput",
-        "Streams faster than so many output tokens per second after the first.",
-        (Selection(THROUGHPUT, Part.WITHIN),),
-        _count(THROUGHPUT),
-        0.9,
-        20,
-    ),
-    Sli(
-        "completeness",
-        "Streams that came to their end without an error; those the client cancelled do not count.",
-        (Selection(STREAMS, Part.EVENTS, ((STREAM_OUTCOME, _without(_ENDED, "completed")),)),),
-        (Selection(STREAMS, Part.EVENTS, ((STREAM_OUTCOME, _ENDED),)),),
-        0.999,
-    ),
-    Sli("rate_limit", "Attempts that were not rate limited.", _requests("rate_limited"), _requests(*COUNTED), 0.99),
-    Sli(
-        "quota",
-        "Attempts not refused for want of quota or credit; a retry never helps.",
-        _requests("quota_exhausted"),
-        _requests(*COUNTED),
-        1.0,
-    ),
-    Sli("overload", "Attempts that met no overloaded provider.", _requests("overloaded"), _requests(*COUNTED), 0.995),
-    Sli(
-        "clean_finish",
-        "Choices that were neither cut for length nor filtered or refused.",
-        (Selection(FINISHES, Part.EVENTS, ((FINISH_REASON, ("length", "content_filter", "refusal")),)),),
-        (Selection(FINISHES, Part.EVENTS),),
-        0.98,
-    ),
-    Sli(
-        "tls",
-        "TLS handshakes that succeeded in time.",
-        _above(HANDSHAKE) + _TLS_FAILED,
-        _count(HANDSHAKE) + _TLS_FAILED,
-        0.999,
-        0.5,
-    ),
-)

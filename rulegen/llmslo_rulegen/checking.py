@@ -1,0 +1,91 @@
+"""What is wrong with rendered rules, as findings: expressions that do not parse, promtool's word, drift."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from llmslo_rulegen import promql, writing
+from llmslo_rulegen.finding import Finding, Level
+from llmslo_rulegen.groups import groups
+from llmslo_rulegen.promtool import MISSING, Promtool
+from llmslo_rulegen.rule import RecordingRule
+from llmslo_rulegen.slo import CatalogSli, EventsSli, HistogramSli, Slo
+
+
+def expressions(slos: Iterable[Slo], *, sloth: bool) -> Iterator[Finding]:
+    """Yield a finding for each expression that promql-parser refuses; every rule of every SLO is parsed."""
+    for slo in slos:
+        for group in groups(slo, sloth=sloth):
+            for rule in group.rules:
+                try:
+                    promql.parses(rule.expr)
+                except ValueError as error:
+                    name = rule.record if isinstance(rule, RecordingRule) else rule.alert
+                    text = f"{name} of {slo.id} does not parse, {error}: simplify the SLO's own expressions, or tell us"
+                    yield Finding("rule/promql", slo.place.file, slo.place.line, Level.ERROR, text)
+
+
+def one_of_each_shape(slos: Iterable[Slo]) -> list[Slo]:
+    """Return SLOs whose rules differ in more than names and numbers: those of the others parse if these do."""
+    return list({_shape(slo): slo for slo in slos}.values())
+
+
+def _shape(slo: Slo) -> tuple[object, ...]:
+    sli = slo.sli
+    kind: tuple[object, ...] = (type(sli),)
+    if isinstance(sli, CatalogSli):
+        kind = (sli.source, sli.name, sli.native, tuple((one.label, one.op) for one in sli.select))
+    elif isinstance(sli, EventsSli):
+        kind = (sli.function, sli.bad is None)
+    elif isinstance(sli, HistogramSli):
+        kind = (type(sli), sli.native)
+    window = slo.window.calendar or slo.window.seconds
+    return (*kind, window, len(slo.group_by), slo.low_traffic.wilson is None, slo.alerting.disabled)
+
+
+def by_promtool(folder: Path, paths: Iterable[str], tool: Promtool | None) -> Iterator[Finding]:
+    """Yield what promtool says of the rule files among `paths` below `folder`."""
+    if tool is None:
+        yield Finding("rule/promtool", "rules", 0, Level.NOTE, f"not checked by promtool: {MISSING}")
+        return
+    verdict = tool.check_rules([folder / path for path in paths if is_rules(path)])
+    if not verdict.is_good:
+        text = verdict.text.replace(f"{folder}/", "")
+        lines = [
+            line.strip() for line in text.splitlines() if "SUCCESS" not in line and not line.startswith("Checking")
+        ]
+        yield Finding("rule/promtool", "rules", 0, Level.ERROR, f"promtool refuses: {' '.join(lines)[:1000]}")
+
+
+def is_rules(path: str) -> bool:
+    """Return whether `path` is a rule file of Prometheus."""
+    return path.startswith("rules/") or "/rules/" in path
+
+
+def drift(folder: Path, fresh: Path, paths: Iterable[str], stale: Iterable[str]) -> Iterator[Finding]:
+    """Yield a finding for each of `paths` whose file below `folder` is not the one below `fresh`."""
+    for path in paths:
+        target = folder / path
+        if not target.is_file():
+            yield _drifted(target, 0, "is missing: render again, or check with the options it was rendered with")
+        elif not filecmp.cmp(target, fresh / path, shallow=False):
+            what = "is not ours and stands where ours would be: move it away"
+            if writing.sources_of(target) is not None:
+                what = "is not what rendering gives: render again, edit the SLO file only"
+            yield _drifted(target, _first_difference(target, fresh / path), what)
+    for path in stale:
+        text = "is of an SLO that is gone: render with --prune"
+        yield Finding("file/stale", str(folder / path), 0, Level.WARNING, text)
+
+
+def _drifted(target: Path, line: int, text: str) -> Finding:
+    return Finding("file/drift", str(target), line, Level.ERROR, text)
+
+
+def _first_difference(one: Path, other: Path) -> int:
+    with one.open("rb") as mine, other.open("rb") as theirs:
+        pairs = zip_longest(mine, theirs)
+        return next(number for number, (a, b) in enumerate(pairs, 1) if a != b)

@@ -1,0 +1,242 @@
+"""What each command does: results to the given stream, talk to standard error, an exit code back."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TextIO
+
+from llmslo_rulegen import checking, explain, promtool, pruning, reading, rendering, writing
+from llmslo_rulegen.errors import InputError, ToolError
+from llmslo_rulegen.finding import Finding, Level, has_errors
+from llmslo_rulegen.located import MAX_BYTES
+from llmslo_rulegen.names import hint
+from llmslo_rulegen.promtool import Promtool, Verdict
+from llmslo_rulegen.pruning import Leftovers
+from llmslo_rulegen.reading import Read
+from llmslo_rulegen.rendering import Options
+from llmslo_rulegen.slo import CatalogSli, HistogramSli, Slo
+
+FINE, WRONG = 0, 1
+_SHOWN_LINES = 30  # of one SLO's failed tests
+_NATIVE_FROM = (3, 0)  # promtool's tests know native histograms from this version on
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    files: tuple[Path, ...]
+    names: tuple[str, ...] = ()  # of SLOs; none: all
+    out: Path | None = None
+    tests: bool = True
+    sloth: bool = True
+    snap: bool = False
+    prune: bool = False
+    strict: bool = False
+    json: bool = False
+
+    @property
+    def options(self) -> Options:
+        return Options(version("llmslo"), self.tests, self.sloth)
+
+
+def render(request: Request, out: TextIO) -> int:
+    """Write the rendered files below `request.out`, all or none."""
+    found = _read(request)
+    wrong = [*checking.expressions(checking.one_of_each_shape(found.slos), sloth=request.sloth)]
+    if has_errors([*found.findings, *wrong]):
+        raise InputError([*found.findings, *wrong])
+    folder = _folder(request)
+    left = Leftovers((), ())
+
+    def stale(paths: Collection[str]) -> Sequence[str]:
+        nonlocal left
+        if request.prune:
+            left = pruning.leftovers(folder, _wanted(paths, found, is_whole=request.tests), request.files)
+        return left.stale
+
+    done = writing.write(folder, rendering.files(found.slos, request.options), stale)
+    if request.json:
+        _write_json(
+            out,
+            written=done.written,
+            unchanged=done.unchanged,
+            removed=done.removed,
+            findings=[finding.as_record() for finding in found.findings],
+        )
+        return FINE
+    _say(found.findings, sys.stderr)
+    for path in left.kept:
+        sys.stderr.write(f"{folder / path} stays: its source is a file that was not given\n")
+    counts = f"{len(done.written)} files written, {len(done.unchanged)} unchanged, {len(done.removed)} removed"
+    out.write(f"{folder}: {len(found.slos)} SLOs, {counts}\n")
+    return FINE
+
+
+def check(request: Request, out: TextIO) -> int:
+    """Print all that is wrong: the files, every expression, promtool's word, drift below `request.out`."""
+    findings = list(_check(request))
+    if request.json:
+        _write_json(out, findings=[finding.as_record() for finding in findings])
+    else:
+        _say(findings, out)
+        counts = {level: sum(finding.level is level for finding in findings) for level in Level}
+        sys.stderr.write(f"{counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings\n")
+    failing = {Level.ERROR, Level.WARNING} if request.strict else {Level.ERROR}
+    return WRONG if any(finding.level in failing for finding in findings) else FINE
+
+
+def _check(request: Request) -> Iterator[Finding]:
+    found = _read(request)
+    yield from found.findings
+    if has_errors(found.findings):
+        return
+    yield from checking.expressions(found.slos, sloth=request.sloth)
+    for slo, why in rendering.untested(found.slos) if request.tests else ():
+        yield Finding("slo/tests", slo.place.file, slo.place.line, Level.NOTE, f"no tests are made for {slo.id}: {why}")
+    options = replace(request.options, tests=request.tests and request.out is not None)
+    with TemporaryDirectory(prefix="llmslo-") as name:
+        fresh = Path(name)
+        paths = writing.write(fresh, rendering.files(found.slos, options)).written
+        yield from checking.by_promtool(fresh, paths, promtool.find())
+        if request.out is not None:
+            left = pruning.leftovers(request.out, _wanted(paths, found, is_whole=request.tests), request.files)
+            yield from checking.drift(request.out, fresh, paths, left.stale)
+
+
+def test(request: Request, out: TextIO) -> int:
+    """Run every SLO's tests with promtool, as rendered now or as they stand below `request.out`."""
+    found = _read(request)
+    if has_errors(found.findings):
+        raise InputError(found.findings)
+    _say(found.findings, sys.stderr)
+    tool = promtool.find()
+    if tool is None:
+        raise ToolError(promtool.MISSING)
+    skipped = {slo.id: why for slo, why in _skipped(found.slos, tool)}
+    chosen = [slo for slo in found.slos if slo.id not in skipped]
+    failed: dict[str, str] = {}
+    with _tested(request, found) as folder:
+        for slo, verdict in _verdicts(tool, folder, chosen):
+            if not verdict.is_good:
+                failed[slo.id] = verdict.text.replace(f"{folder}/", "")
+            if not request.json:
+                out.write(f"FAILED {slo.id}\n{_shortened(failed[slo.id])}\n" if slo.id in failed else f"ok {slo.id}\n")
+                out.flush()
+    passed = [slo.id for slo in chosen if slo.id not in failed]
+    if request.json:
+        _write_json(out, passed=passed, failed=failed, skipped=skipped)
+        return WRONG if failed else FINE
+    out.writelines(f"skipped {name}: {why}\n" for name, why in skipped.items())
+    out.write(f"{len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped\n")
+    return WRONG if failed else FINE
+
+
+def tell(request: Request, out: TextIO) -> int:
+    """Say the numbers of the SLOs that `request.names` names, by name or id; of all without names."""
+    found = _read(request)
+    if has_errors(found.findings):
+        raise InputError(found.findings)
+    _say(found.findings, sys.stderr)
+    unknown = [name for name in request.names if not any(name in {slo.name, slo.id} for slo in found.slos)]
+    if unknown:
+        known = {slo.name for slo in found.slos}
+        shown = ", ".join(map(str, request.files))
+        findings = [_file_error(shown, f"no SLO is called {name[:60]}: {hint(name, known)}") for name in unknown]
+        raise InputError(findings)
+    chosen = [slo for slo in found.slos if not request.names or {slo.name, slo.id} & set(request.names)]
+    if request.json:
+        _write_json(out, slos=[explain.record(slo) for slo in chosen])
+    else:
+        out.write("\n".join(explain.text(slo) for slo in chosen))
+    return FINE
+
+
+@contextmanager
+def _tested(request: Request, found: Read) -> Iterator[Path]:
+    """Give the folder whose tests are run."""
+    if request.out is not None:
+        without = {slo.id for slo, _ in rendering.untested(found.slos)}
+        paths = [rendering.test_path(slo) for slo in found.slos if slo.id not in without]
+        missing = [path for path in paths if not (request.out / path).is_file()]
+        if missing:
+            msg = "has not been rendered: render with tests first, or leave --out out"
+            raise InputError([_file_error(str(request.out / missing[0]), msg)])
+        yield request.out
+        return
+    with TemporaryDirectory(prefix="llmslo-") as name:
+        writing.write(Path(name), rendering.files(found.slos, request.options))
+        yield Path(name)
+
+
+def _verdicts(tool: Promtool, folder: Path, slos: Sequence[Slo]) -> Iterator[tuple[Slo, Verdict]]:
+    """Yield each SLO with promtool's verdict, in the SLOs' order, as many at once as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = pool.map(lambda slo: tool.test_rules(folder / rendering.test_path(slo)), slos)
+        yield from zip(slos, verdicts, strict=True)
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of what promtool says: a rule that never fires fails a hundred times."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    more = (
+        [f"  ... and {len(lines) - _SHOWN_LINES} lines more: --json has them all"] if len(lines) > _SHOWN_LINES else []
+    )
+    return "\n".join([*lines[:_SHOWN_LINES], *more])
+
+
+def _skipped(slos: Sequence[Slo], tool: Promtool) -> Iterator[tuple[Slo, str]]:
+    """Yield the SLOs whose tests cannot run here, and why."""
+    yield from rendering.untested(slos)
+    have = ".".join(map(str, tool.version))
+    for slo in slos:
+        if isinstance(slo.sli, (CatalogSli, HistogramSli)) and slo.sli.native and tool.version < _NATIVE_FROM:
+            yield slo, f"native histograms need promtool 3, this is {have}"
+
+
+def _read(request: Request) -> Read:
+    """Read the files that were given, each once."""
+    raw: dict[str, bytes] = {}
+    findings: list[Finding] = []
+    seen: set[Path] = set()
+    for path in request.files:
+        if path.resolve() in seen:
+            continue
+        seen.add(path.resolve())
+        try:
+            with path.open("rb") as file:
+                raw[str(path)] = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            findings.append(_file_error(str(path), f"cannot be read: {error.strerror}; give the path of an SLO file"))
+    found = reading.read(raw, snap=request.snap)
+    return Read(found.slos, (*findings, *found.findings))
+
+
+def _wanted(paths: Collection[str], found: Read, *, is_whole: bool) -> set[str]:
+    """Return every path that the SLOs may have, rendered now or not: --no-tests makes no test stale."""
+    return {*paths} if is_whole else {*paths, *map(rendering.test_path, found.slos)}
+
+
+def _folder(request: Request) -> Path:
+    return request.out if request.out is not None else Path()
+
+
+def _file_error(file: str, text: str) -> Finding:
+    return Finding("file/read", file, 0, Level.ERROR, text)
+
+
+def _say(findings: Sequence[Finding], out: TextIO) -> None:
+    out.writelines(f"{finding}\n" for finding in findings)
+
+
+def _write_json(out: TextIO, **members: object) -> None:
+    out.write(json.dumps(members, indent=2) + "\n")

@@ -1,0 +1,40 @@
+"""All rules of an SLO, as one group: whatever a rule reads of the same moment stands above it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from llmslo_rulegen import alerts, records, sloth
+from llmslo_rulegen.rule import Group, Rule
+from llmslo_rulegen.slo import Slo
+from llmslo_rulegen.staging import HOUR_S
+
+
+def groups(slo: Slo, *, sloth: bool = True) -> tuple[Group, ...]:
+    """Return the rules of one SLO; `sloth` adds its records and labels."""
+    return (Group(f"slo-{slo.id}", tuple(chain.from_iterable(_parts(slo, with_sloth=sloth)))),)
+
+
+def groups_of(slos: Iterable[Slo], *, sloth: bool = True) -> tuple[Group, ...]:
+    """Return the rules of many, sorted by service and name."""
+    return tuple(
+        group for slo in sorted(slos, key=lambda slo: (slo.service, slo.name)) for group in groups(slo, sloth=sloth)
+    )
+
+
+def _parts(slo: Slo, *, with_sloth: bool) -> Iterator[Iterable[Rule]]:
+    yield records.records(slo, _windows_s(slo, with_sloth=with_sloth))
+    if with_sloth:
+        yield sloth.records(slo)
+    yield alerts.states(slo)
+    yield alerts.alerts(slo, with_sloth=with_sloth)
+
+
+def _windows_s(slo: Slo, *, with_sloth: bool) -> tuple[int, ...]:
+    found = {HOUR_S}
+    for tier in alerts.tiers_of(slo):
+        found |= {tier.long_s, tier.short_s}
+    if with_sloth:
+        found.update(sloth.windows_s(slo))
+    return tuple(sorted(found - {slo.window.seconds}))

@@ -1,0 +1,89 @@
+"""How an SLO's alerts are called, what they carry, and burn tiers of a team's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from llmslo_exporter import catalog
+from llmslo_rulegen import durations, measures, names
+from llmslo_rulegen.counting import REPLICAS
+from llmslo_rulegen.remarks import Remarks
+from llmslo_rulegen.slo import Alerting
+from llmslo_rulegen.spec import FileShape, SloShape, TierShape
+from llmslo_rulegen.tier import Severity, Tier
+
+SUFFIX = "BudgetBurn"  # of an alert that nobody named
+SCRAPES = 4  # in a short window at least, or a scrape that fails leaves nothing to compare
+LONGEST_SHARE = 4  # a long window is at most a quarter of the SLO's
+
+
+def check_groups(file: FileShape, one: SloShape, here: Remarks) -> None:
+    """Note labels that cannot group."""
+    if len(set(one.group_by)) != len(one.group_by):
+        here.error("group-by", "a label stands twice in group_by: keep one", "group_by")
+    for number, label in enumerate(one.group_by):
+        if label in file.labels or label in one.alerting.labels:
+            here.error("group-by", f"{label} is fixed by labels and cannot group as well: keep one", "group_by", number)
+        elif _is_reserved(label):
+            here.error("group-by", f"{label} is a label that the rules set: group by another", "group_by", number)
+        elif label in REPLICAS:
+            here.error("group-by", f"{label} tells copies of one series apart: group by another", "group_by", number)
+        elif isinstance(one.sli, str) and (measure := measures.measure(one.sli, one.source)) and label in measure.taken:
+            here.error("group-by", f"{label} is what this SLI itself chooses by: group by another", "group_by", number)
+
+
+def check_labels(here: Remarks, labels: Iterable[str], *path: str) -> None:
+    """Note labels of a team's that would overwrite ours."""
+    for label in labels:
+        if _is_reserved(label):
+            here.error("label", f"{label} is a label that the rules set: choose another name", *path, label)
+
+
+def _is_reserved(label: str) -> bool:
+    return label in catalog.RESERVED_LABELS or label.startswith(catalog.SLOTH_PREFIX)
+
+
+def alerting(file: FileShape, one: SloShape, here: Remarks) -> Alerting:
+    """Return how the alerts of `one` are called and what they carry; `here` says what is wrong."""
+    shape = one.alerting
+    check_labels(here, shape.labels, "alerting", "labels")
+    off = {Severity.PAGE: shape.page.disable, Severity.TICKET: shape.ticket.disable}
+    return Alerting(
+        name=shape.name or names.camel(one.name) + SUFFIX,
+        labels=tuple(sorted(shape.labels.items())),
+        annotations=tuple(sorted(shape.annotations.items())),
+        disabled=frozenset(severity for severity, is_off in off.items() if is_off),
+        tiers=_tiers(file, one, here),
+    )
+
+
+def _tiers(file: FileShape, one: SloShape, here: Remarks) -> tuple[Tier, ...] | None:
+    if one.alerting.tiers is None:
+        return None
+    names_seen: set[str] = set()
+    for number, tier in enumerate(one.alerting.tiers):
+        if tier.name in names_seen:
+            here.error("tier", f"two tiers are called {tier.name}: rename one", "alerting", "tiers", number)
+        names_seen.add(tier.name)
+        for text in _tier_faults(file, one, tier):
+            here.error("tier", text, "alerting", "tiers", number)
+    return tuple(
+        Tier(tier.name, tier.severity, tier.factor, tier.long, tier.short, tier.min_bad or 0)
+        for tier in one.alerting.tiers
+    )
+
+
+def _tier_faults(file: FileShape, one: SloShape, tier: TierShape) -> Iterator[str]:
+    highest = 100 / (100 - one.objective)
+    if Decimal(str(tier.factor)) >= highest:
+        why = f"a total outage burns {float(highest):g} times the budget"
+        yield f"a factor of {tier.factor:g} never fires at {one.objective} %, {why}: write less"
+    short, long = durations.show(tier.short), durations.show(tier.long)
+    longest = one.window.seconds // LONGEST_SHARE
+    if not tier.short < tier.long <= longest:
+        needed = f"short < long <= {durations.show(longest)}, a quarter of the window"
+        yield f"short {short} and long {long} do not fit, needed is {needed}: change them"
+    if tier.short < SCRAPES * file.scrape_interval:
+        least = durations.show(SCRAPES * file.scrape_interval)
+        yield f"a short window of {short} holds too few scrapes: write {least} or more"

@@ -1,0 +1,86 @@
+"""SLOs in, files out. Pure: the same SLOs give the same bytes, on every run and machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from llmslo_rulegen import routing, runbook, yaml_text
+from llmslo_rulegen.file import File
+from llmslo_rulegen.groups import groups
+from llmslo_rulegen.headers import header
+from llmslo_rulegen.slo import Slo
+
+RULES, TESTS = "rules", "tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is rendered beside the rules themselves; `version` is named in the headers."""
+
+    version: str
+    tests: bool = True
+    sloth: bool = True
+
+
+def files(slos: Sequence[Slo], options: Options) -> Iterator[File]:
+    """Yield every file, each beginning with the line that says what rendered it from what."""
+    for service, members in _services(slos):
+        path = rule_path(service)
+        sources = _sources(members)
+        found = (group for slo in members for group in groups(slo, sloth=options.sloth))
+        yield _file(path, options, sources, yaml_text.rule_chunks(found))
+        if options.tests:
+            yield from _tests(members, path, options)
+    sources = _sources(slos)
+    for path, text in sorted({**routing.files(slos), **runbook.pages(slos)}.items()):
+        yield _file(path, options, sources, [text])
+
+
+def rule_path(service: str) -> str:
+    """Return where the rules of a service are."""
+    return f"{RULES}/{service}.yaml"
+
+
+def test_path(slo: Slo) -> str:
+    """Return where the tests of an SLO are."""
+    return f"{TESTS}/{slo.id}.yaml"
+
+
+def _sources(slos: Iterable[Slo]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(slo.place.file for slo in slos))
+
+
+def _services(slos: Iterable[Slo]) -> Iterator[tuple[str, list[Slo]]]:
+    by_service: dict[str, list[Slo]] = {}
+    for slo in sorted(slos, key=lambda slo: (slo.service, slo.name)):
+        by_service.setdefault(slo.service, []).append(slo)
+    yield from by_service.items()
+
+
+def untested(slos: Iterable[Slo]) -> Iterator[tuple[Slo, str]]:
+    """Yield the SLOs that no test file is made for, and why."""
+    from llmslo_rulegen import unit_tests  # noqa: PLC0415 -- as below
+
+    for slo in slos:
+        why = unit_tests.skipped(slo)
+        if why is not None:
+            yield slo, why
+
+
+def _tests(members: Sequence[Slo], rules: str, options: Options) -> Iterator[File]:
+    from llmslo_rulegen import unit_tests  # noqa: PLC0415 -- a render without tests need not load what makes them
+
+    for slo in members:
+        if unit_tests.skipped(slo) is None:
+            data = unit_tests.test_file(slo, f"../{rules}", sloth=options.sloth)
+            yield _file(test_path(slo), options, (slo.place.file,), [yaml_text.dump(data)])
+
+
+def _file(path: str, options: Options, sources: tuple[str, ...], chunks: Iterable[str]) -> File:
+    return File(path, _chunks(header(path, options.version, sources), chunks))
+
+
+def _chunks(first: str, rest: Iterable[str]) -> Iterator[str]:
+    yield first
+    yield from rest

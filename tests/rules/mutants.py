@@ -1,0 +1,146 @@
+"""Do the generated tests notice? Spoils the rules of several SLOs, one slip at a time, and runs their tests on them.
+
+    python -m tests.rules.mutants [--per-operator N] [--only NAME ...] [--seed N]
+
+Prints per operator how many mutants were made, left out (they cannot change a value, with the proof) and killed, then
+the survivors; exits with 1 under the goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import promql_parser
+
+from llmslo_exporter import catalog
+from llmslo_rulegen import unit_tests
+from llmslo_rulegen.groups import groups
+from llmslo_rulegen.rule import AlertRule
+from llmslo_rulegen.slo import Slo
+from tests.rules.examples import EXAMPLES
+from tests.rules.killing import Bench
+from tests.rules.mutations import OPERATORS, Mutant, mutants
+
+GOAL = 0.95
+PER_OPERATOR = 6  # of each SLO: about 150 runs of promtool an SLO
+SLOS = ("availability", "ttft by model", "throughput, 1 d", "own, two metrics", "own, by group")
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a mutant."""
+
+    slo: str
+    mutant: Mutant
+    killed: bool
+
+
+def main() -> int:
+    """Run the trial; return the exit code."""
+    options = _options()
+    fates: list[Fate] = []
+    left_out: Counter[str] = Counter()
+    for name in options.only:
+        started = time.monotonic()
+        found = list(trial(name, options.per_operator, options.seed, left_out))
+        fates += found
+        killed = sum(fate.killed for fate in found)
+        print(f"{name}: {killed} of {len(found)} killed, {time.monotonic() - started:.0f} s", file=sys.stderr)
+    return _report(fates, left_out)
+
+
+def trial(name: str, per_operator: int, seed: int, left_out: Counter[str]) -> Iterator[Fate]:
+    """Yield the fate of up to `per_operator` mutants of each operator, drawn by `seed`."""
+    slo = EXAMPLES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), unit_tests.test_file(slo, "rules.json"))
+        sound = bench.run(groups(slo))
+        if not sound.passed:
+            msg = f"the tests of `{name}` fail on its own rules:\n{sound.text}"
+            raise RuntimeError(msg)
+        for mutant in drawn(slo, per_operator, seed, left_out):
+            yield Fate(name, mutant, not bench.run(mutant.groups).passed)
+
+
+def drawn(slo: Slo, per_operator: int, seed: int, left_out: Counter[str]) -> Iterator[Mutant]:
+    """Yield mutants that parse and can change a value; count the others by reason."""
+    by_operator = defaultdict(list)
+    for mutant in mutants(groups(slo)):
+        by_operator[mutant.operator].append(mutant)
+    draw = random.Random(seed)
+    for operator in (*OPERATORS, "rule missing"):
+        found = by_operator[operator]
+        draw.shuffle(found)
+        taken = 0
+        for mutant in found:
+            if taken == per_operator:
+                break
+            reason = unchanged(mutant)
+            if reason:
+                left_out[reason] += 1
+            elif parses(mutant):
+                taken += 1
+                yield mutant
+
+
+def parses(mutant: Mutant) -> bool:
+    """Say whether every expression is PromQL: what is not never reaches a server."""
+    try:
+        for group in mutant.groups:
+            for rule in group.rules:
+                promql_parser.parse(rule.expr)
+    except ValueError:
+        return False
+    return True
+
+
+def unchanged(mutant: Mutant) -> str | None:
+    """Return why a mutant cannot change a value; None where that is not proven."""
+    identity = {catalog.SERVICE_LABEL, catalog.SLO_LABEL}
+    if mutant.operator == "alert label missing or wrong" and mutant.done.endswith("missing"):
+        label = mutant.done.split()[1]
+        rules = [rule for group in mutant.groups for rule in group.rules if isinstance(rule, AlertRule)]
+        spoilt = [rule for rule in rules if label not in dict(rule.labels)]
+        if label in identity and all(f'{label}="' in rule.expr for rule in spoilt):
+            return "the alert's series carries the label itself, with this value: its expression selects it"
+    return None
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.rules.mutants")
+    parser.add_argument("--per-operator", type=int, default=PER_OPERATOR)
+    parser.add_argument("--only", nargs="+", choices=sorted(EXAMPLES), default=list(SLOS), metavar="NAME")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def _report(fates: Iterable[Fate], left_out: Counter[str]) -> int:
+    made, killed = Counter[str](), Counter[str]()
+    survivors = []
+    for fate in fates:
+        made[fate.mutant.operator] += 1
+        killed[fate.mutant.operator] += fate.killed
+        if not fate.killed:
+            survivors.append(fate)
+    print(f"{'operator':36}{'made':>6}{'killed':>8}")
+    for operator in made:
+        print(f"{operator:36}{made[operator]:>6}{killed[operator]:>8}")
+    share = killed.total() / made.total()
+    print(f"{'all':36}{made.total():>6}{killed.total():>8}  {100 * share:.1f} % (goal {100 * GOAL:.0f} %)")
+    for reason, count in left_out.items():
+        print(f"not counted: {count}, {reason}")
+    for fate in survivors:
+        print(f"survived: {fate.slo}: {fate.mutant.rule}: {fate.mutant.operator}: {fate.mutant.done}")
+    return 0 if share >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
