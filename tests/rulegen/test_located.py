@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -119,7 +120,11 @@ def test_any_bytes_give_documents_or_one_finding(raw):
 
 
 # Without line ends that PyYAML writes as they are and reads as blanks.
-texts = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), max_size=20)
+# What is a number in YAML's core schema and text to PyYAML (YAML 1.1) is written without quotes by it.
+CORE_NUMBER = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
+texts = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), max_size=20).filter(
+    lambda text: not CORE_NUMBER.fullmatch(text)
+)
 
 
 @settings(max_examples=100, deadline=None)
