@@ -57,18 +57,18 @@ def _usage(rng: random.Random, count: int) -> tuple[int, int]:
 
 def _whole(rng: random.Random) -> Scenario:
     count = rng.randint(5, 60)
-    first_ms = rng.choice((20.0, 100.0, 300.0))
-    return Scenario("stream", (chat(count, rng.choice((0.0, 2.0, 6.0)), usage=_usage(rng, count), first_ms=first_ms),))
+    first_ms = rng.choice((50.0, 200.0, 400.0))
+    return Scenario("stream", (chat(count, rng.choice((0.0, 6.0, 15.0)), usage=_usage(rng, count), first_ms=first_ms),))
 
 
 def _no_usage(rng: random.Random) -> Scenario:
-    return Scenario("stream, no usage", (chat(rng.randint(3, 40), 3.0, first_ms=80.0),))
+    return Scenario("stream, no usage", (chat(rng.randint(3, 40), 8.0, first_ms=150.0),))
 
 
 def _early_head(rng: random.Random) -> Scenario:
     count = rng.randint(5, 30)
     framing = Framing(early_head_ms=3.0)
-    return Scenario("early head", (chat(count, 4.0, usage=_usage(rng, count), framing=framing, first_ms=150.0),))
+    return Scenario("early head", (chat(count, 8.0, usage=_usage(rng, count), framing=framing, first_ms=250.0),))
 
 
 def _split(rng: random.Random) -> Scenario:

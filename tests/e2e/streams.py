@@ -33,9 +33,9 @@ from tests.e2e.scenarios import Scenario, mix
 from tests.e2e.taps import Flight
 
 LOADERS = ("libbpf", "bcc")
-# 24 sync lanes, 36 async ones and 3 programs at a time: more than 40 connections are busy at once.
-SYNC_PROCESSES, SYNC_LANES = 3, 8
-ASYNC_PROCESSES, ASYNC_LANES = 2, 18
+# 18 sync lanes, 32 async ones and 3 programs at a time: 40 connections and more are busy at once.
+SYNC_PROCESSES, SYNC_LANES = 3, 6
+ASYNC_PROCESSES, ASYNC_LANES = 2, 16
 PROGRAMS_AT_ONCE = 3
 UNDER_WAY = 12
 # A half takes 10 to 30 s on two idle cores.
