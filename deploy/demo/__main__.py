@@ -46,7 +46,7 @@ def main() -> int:
         there = stage.build(folder, CACHE, children, say)
         own = run_clients(there, children)
         agreed = compare_sides(there, own)
-        agreed = incident.perform(there, children, own, say) and agreed
+        incident.perform(there, children, own, say)
         if keep:
             kept = True
             print(how_to_go_on(there, children))

