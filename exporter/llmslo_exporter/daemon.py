@@ -63,7 +63,8 @@ def run(options: Options) -> int:
 def load(name: str) -> Loader:
     """Load the programs by `name`; `auto` is libbpf, else BCC."""
     loader = BccLoader() if name == "bcc" else _libbpf_or_bcc(is_only=name == "libbpf")
-    loader.update("automata", bytes(4), table())
+    for number, part in enumerate(table()):
+        loader.update("automata", number.to_bytes(4, "little"), part)
     return loader
 
 

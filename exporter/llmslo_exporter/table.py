@@ -1,4 +1,4 @@
-"""The automaton as `make build` made it: compiling it takes longer than loading the programs and attaching them."""
+"""The automaton's tables as `make build` made them: compiling takes longer than loading and attaching the programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import zlib
 from collections.abc import Sequence
 
-from llmslo_exporter.automaton import PACKED_BYTES, compile_wires
+from llmslo_exporter.automaton import PACKED_BYTES, TABLES, compile_wires
 from llmslo_exporter.dialects import DIALECTS
 from llmslo_exporter.errors import SetupError
 from llmslo_exporter.loaders.sources import TABLE, bpf_file
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def table() -> bytes:
-    """Return `struct automaton` of all dialects: the built one if it is of these dialects, else compiled now."""
+def table() -> tuple[bytes, ...]:
+    """Return each `struct automaton`: as built if that was of these dialects, else compiled now."""
     wires = [dialect.wire for dialect in DIALECTS]
     try:
         built = unpack(bpf_file(TABLE).read_bytes(), wires)
@@ -34,18 +34,20 @@ def table() -> bytes:
 
 def pack(wires: Sequence[Wire]) -> bytes:
     """Return the file's bytes: a digest of the dialects, then the compressed table."""
-    return _digest(wires) + zlib.compress(compile_wires(wires).pack(), 9)
+    return _digest(wires) + zlib.compress(b"".join(compile_wires(wires).pack()), 9)
 
 
-def unpack(data: bytes, wires: Sequence[Wire]) -> bytes | None:
-    """Return the table in a file's bytes; None where it is another's, of other dialects or damaged."""
+def unpack(data: bytes, wires: Sequence[Wire]) -> tuple[bytes, ...] | None:
+    """Return the tables in a file's bytes; None where they are another's, of other dialects or damaged."""
     if data[:_DIGEST_BYTES] != _digest(wires):
         return None
     try:
-        found = zlib.decompressobj().decompress(data[_DIGEST_BYTES:], PACKED_BYTES)
+        found = zlib.decompressobj().decompress(data[_DIGEST_BYTES:], TABLES * PACKED_BYTES)
     except zlib.error:
         return None
-    return found if len(found) == PACKED_BYTES else None
+    if not found or len(found) % PACKED_BYTES:
+        return None
+    return tuple(found[at : at + PACKED_BYTES] for at in range(0, len(found), PACKED_BYTES))
 
 
 def _digest(wires: Sequence[Wire]) -> bytes:

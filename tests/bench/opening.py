@@ -37,7 +37,8 @@ def main() -> None:
     mark("open and load")
     table = daemon.table()
     mark("automaton read")
-    loader.update("automata", bytes(4), table)
+    for number, part in enumerate(table):
+        loader.update("automata", number.to_bytes(4, "little"), part)
     mark("automaton written")
     found = libraries.Libraries()
     libssl = [path for path in libraries.installed("") if path.name.startswith("libssl")]
