@@ -22,7 +22,7 @@ from llmslo_exporter.options import Options
 from llmslo_exporter.probes import FALLBACK, SOCKET_TRACEPOINTS
 from llmslo_exporter.recorder import Recorder
 from llmslo_exporter.series import Store
-from llmslo_exporter.table import table
+from llmslo_exporter.table import tables
 from llmslo_exporter.tracer import Tracer
 from llmslo_exporter.web import Pages, WebServer
 
@@ -63,7 +63,7 @@ def run(options: Options) -> int:
 def load(name: str) -> Loader:
     """Load the programs by `name`; `auto` is libbpf, else BCC."""
     loader = BccLoader() if name == "bcc" else _libbpf_or_bcc(is_only=name == "libbpf")
-    for number, part in enumerate(table()):
+    for number, part in enumerate(tables()):
         loader.update("automata", number.to_bytes(4, "little"), part)
     return loader
 
