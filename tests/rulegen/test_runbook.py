@@ -80,7 +80,7 @@ def test_the_numbers_are_those_of_the_tier():
     tier = Tier("page_fast", Severity.PAGE, 14.4, 3600, 300, min_bad=4)
     slo = replace(ONE, objective=Decimal("99.9"), alerting=replace(ONE.alerting, tiers=(tier,)))
     section = page(slo).split("## page_fast\n")[1].split("\n## ")[0]
-    assert "More than 1.44 % of the events of the last 1h were bad, and of the last 5m too: 14.4 times" in section
+    assert "At least 1.44 % of the events of the last 1h were bad, and of the last 5m too: 14.4 times" in section
     assert "at least 4 bad events" in section
     assert "2 % of the budget of 30d is gone" in section  # 14.4 x 1 h of 720 h
     assert "gone after 2d2h" in section  # 30 d / 14.4
