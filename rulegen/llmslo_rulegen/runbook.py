@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from llmslo_exporter import catalog
 from llmslo_rulegen import alerts, budget, events, first_look, promql
-from llmslo_rulegen.slo import Calendar, CatalogSli, HistogramSli, Place, Slo
+from llmslo_rulegen.shape import ALERT, DESCRIPTION, Form, shape
+from llmslo_rulegen.slo import Calendar, CatalogSli, HistogramSli, Slo
 from llmslo_rulegen.tier import Severity, Tier
 
 if TYPE_CHECKING:
@@ -37,11 +37,6 @@ _SPECIAL = re.compile(r"[\\`*\[\]<>|#&~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _BACKTICKS = re.compile(r"`+")
 
 
-# Private characters of Unicode.
-_SERVICE, _NAME, _ALERT, _DESCRIPTION = "\ue000", "\ue001", "\ue002", "\ue003"
-_HOLE = re.compile("[\ue000-\ue003]")
-
-
 class _Markdown(str):
     """Text that is Markdown already."""
 
@@ -55,40 +50,22 @@ def path(slo: Slo) -> str:
 
 def pages(slos: Iterable[Slo]) -> dict[str, str]:
     """Return the page of each SLO by its path."""
-    forms: dict[Slo, str] = {}
     found = {}
     for slo in slos:
-        nameless = _nameless(slo)
-        if nameless not in forms:
-            forms[nameless] = template().render(page=_page(nameless)).rstrip() + "\n"
-        found[path(slo)] = _named(forms[nameless], slo)
+        its = shape(slo)
+        escapes = {hole: escaped(its.texts[hole]) for hole in (ALERT, DESCRIPTION) if hole in its.texts}
+        texts = {**its.texts, **escapes}
+        found[path(slo)] = _form(its.common).filled(texts.__getitem__) if its.texts else _text(slo)
     return found
 
 
-def _nameless(slo: Slo) -> Slo:
-    """Return `slo` with holes for its names: hundreds of SLOs differ in nothing else, and are rendered once."""
-    return replace(
-        slo,
-        service=_SERVICE,
-        name=_NAME,
-        description=_DESCRIPTION if slo.description else "",
-        alerting=replace(slo.alerting, name=_ALERT, labels=(), annotations=()),
-        labels=(),
-        place=Place("", 0),
-        runbook_url=None,
-        dashboard_url=None,
-    )
+@lru_cache(maxsize=256)
+def _form(slo: Slo) -> Form:
+    return Form(_text(slo))
 
 
-def _named(form: str, slo: Slo) -> str:
-    """Fill the holes: names are of letters, digits and marks that neither Markdown nor PromQL minds."""
-    texts = {
-        _SERVICE: slo.service,
-        _NAME: slo.name,
-        _ALERT: escaped(slo.alerting.name),
-        _DESCRIPTION: escaped(slo.description),
-    }
-    return _HOLE.sub(lambda hole: texts[hole[0]], form)
+def _text(slo: Slo) -> str:
+    return template().render(page=_page(slo)).rstrip() + "\n"
 
 
 def escaped(text: str) -> str:

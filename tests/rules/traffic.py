@@ -203,7 +203,7 @@ def vanished(rng: Rng) -> Scenario:
 
 
 def restarts(rng: Rng) -> Scenario:
-    """A server that is away for minutes: over a full hour in an outage, at other times, and when an hour is read back."""
+    """A server that is away for minutes: over a full hour in an outage, by day, and when an hour is read back."""
     total = _daily(rng)
     outage = (SPAN.at_s >= 29 * DAY_S + 10 * HOUR_S) & (SPAN.at_s < 29 * DAY_S + 12 * HOUR_S)
     before = (SPAN.at_s // DAY_S % 4 == 0) & (SPAN.hour == 13)
