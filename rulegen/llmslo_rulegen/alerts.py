@@ -66,7 +66,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             slo.alerting.name,
             f"{_state(ids, tier.name)} == 1",
             _labels(slo, _of_tier(tier), tier.severity, with_sloth=with_sloth),
-            _annotations(slo, _burning(tier)),
+            _annotations(slo, _burning(tier), f"{page(slo)}#{tier.name}"),
         )
     if Severity.TICKET in slo.alerting.disabled:
         return
@@ -80,7 +80,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             called[kind],
             expression,
             _labels(slo, {catalog.KIND: kind}, Severity.TICKET, with_sloth=with_sloth),
-            _annotations(slo, text, grouped=kind != catalog.ABSENT),
+            _annotations(slo, text, page(slo, kind), grouped=kind != catalog.ABSENT),
             for_s=ABSENT_FOR_S if kind == catalog.ABSENT else 0,
         )
 
@@ -188,7 +188,12 @@ def _burning(tier: Tier) -> str:
     return f"errors burn the budget {promql.number(tier.factor)} times too fast or more over {windows}"
 
 
-def _annotations(slo: Slo, text: str, *, grouped: bool = True) -> Labels:
+def page(slo: Slo, kind: str = "") -> str:
+    """Return the path of a runbook page among them: of the burn alert, a section for each tier, or of a kind."""
+    return f"{kind}/{slo.id}.md" if kind else f"{slo.id}.md"
+
+
+def _annotations(slo: Slo, text: str, path: str, *, grouped: bool = True) -> Labels:
     groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in slo.group_by) if grouped else ""
     about = f"{slo.service}/{slo.name}"
     found = {
@@ -198,7 +203,10 @@ def _annotations(slo: Slo, text: str, *, grouped: bool = True) -> Labels:
     }
     if slo.description:
         found["description"] = plain(slo.description)
-    urls = {"runbook_url": slo.runbook_url, "dashboard_url": slo.dashboard_url}
+    runbook = slo.runbook_url
+    if runbook and runbook.endswith("/"):  # where the folder of the pages is published
+        runbook += path
+    urls = {"runbook_url": runbook, "dashboard_url": slo.dashboard_url}
     found |= {name: url for name, url in urls.items() if url}
     return tuple(sorted((found | dict(slo.alerting.annotations)).items()))
 

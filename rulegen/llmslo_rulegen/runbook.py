@@ -1,6 +1,7 @@
-"""A runbook page for the alerts of each SLO: what fired, what that means in its numbers, what to ask, what to do.
+"""A runbook page for each alert: what fired, what that means in its numbers, what to ask, what to do.
 
-Every alert has a section under its tier's or kind's name, so a link may end in `#page_fast` or `#absent`.
+The burn alert of an SLO is one, whatever tier of it fires: its page has a section under each tier's name, so that a
+link may end in `#page_fast`. Absent data, a spent budget and nonsense have pages of their own.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     import jinja2
 
 FOLDER = "runbooks"
-_TEMPLATE = Path(__file__).with_name("runbook.md.j2")
+_TEMPLATES = Path(__file__).parent
 _MILLION = 1_000_000
+_HOUR_S = 3600
 _TENTH = 0.1
 _WHO = {Severity.PAGE: "page", Severity.TICKET: "ticket"}
 _FORGOTTEN = {
@@ -43,29 +45,38 @@ class _Markdown(str):
     __slots__ = ()
 
 
-def path(slo: Slo) -> str:
-    """Return where the page of an SLO is, below the output folder."""
-    return f"{FOLDER}/{slo.id}.md"
+def path(slo: Slo, kind: str = "") -> str:
+    """Return where a page is, below the output folder: that of the burn alert, or of a kind."""
+    return f"{FOLDER}/{alerts.page(slo, kind)}"
 
 
 def pages(slos: Iterable[Slo]) -> dict[str, str]:
-    """Return the page of each SLO by its path."""
+    """Return the pages of each SLO by their paths."""
     found = {}
     for slo in slos:
         its = shape(slo)
         escapes = {hole: escaped(its.texts[hole]) for hole in (ALERT, DESCRIPTION) if hole in its.texts}
-        texts = {**its.texts, **escapes}
-        found[path(slo)] = _form(its.common).filled(texts.__getitem__) if its.texts else _text(slo)
+        fill = {**its.texts, **escapes}.__getitem__
+        forms = _forms(its.common).items() if its.texts else ()
+        texts = {kind: form.filled(fill) for kind, form in forms} or _texts(slo)
+        found.update({path(slo, kind): text for kind, text in texts.items()})
     return found
 
 
 @lru_cache(maxsize=256)
-def _form(slo: Slo) -> Form:
-    return Form(_text(slo))
+def _forms(slo: Slo) -> dict[str, Form]:
+    return {kind: Form(text) for kind, text in _texts(slo).items()}
 
 
-def _text(slo: Slo) -> str:
-    return template().render(page=_page(slo)).rstrip() + "\n"
+def _texts(slo: Slo) -> dict[str, str]:
+    """Return the text of the burn alert's page, and of each kind's."""
+    page = _page(slo)
+    kinds = ("", *_kinds(slo))
+    return {kind: template(kind).render(page=page).rstrip() + "\n" for kind in kinds}
+
+
+def _kinds(slo: Slo) -> dict[str, str]:
+    return {} if Severity.TICKET in slo.alerting.disabled else alerts.names(slo)
 
 
 def escaped(text: str) -> str:
@@ -80,8 +91,14 @@ def code(text: str) -> str:
 
 
 @lru_cache
-def template() -> jinja2.Template:
+def template(kind: str) -> jinja2.Template:
     """Return the template of a page; every value in it is escaped, and a missing one is an error."""
+    name = f"runbook_{kind}.md.j2" if kind else "runbook.md.j2"
+    return _environment().from_string((_TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _environment() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415 -- 60 ms that only a rendering needs
 
     environment = jinja2.Environment(
@@ -93,16 +110,17 @@ def template() -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters["code"] = code
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return environment
 
 
 def _page(slo: Slo) -> dict[str, object]:
     tiers = alerts.tiers_of(slo)
-    shortest_s = min((tier.short_s for tier in tiers), default=3600)
+    shortest_s = min((tier.short_s for tier in tiers), default=_HOUR_S)
     calendar = slo.window.calendar
     return {
         "alert": slo.alerting.name,
         "id": f"{slo.service}/{slo.name}",
+        "file": _Markdown(alerts.page(slo)),
         "description": slo.description,
         "objective": promql.number(slo.objective),
         "events": _events(slo),
@@ -115,7 +133,7 @@ def _page(slo: Slo) -> dict[str, object]:
         "shortest": promql.duration(shortest_s),
         "forgotten": _FORGOTTEN[calendar],
         "tiers": [_tier(slo, tier) for tier in tiers],
-        "kinds": alerts.names(slo) if Severity.TICKET not in slo.alerting.disabled else {},
+        "kinds": _kinds(slo),
         "queries": [
             *([first_look.bad_share(slo, shortest_s)] if tiers else []),
             *first_look.causes(slo, shortest_s),
@@ -123,6 +141,8 @@ def _page(slo: Slo) -> dict[str, object]:
             first_look.other_alerts(slo),
         ],
         "liveness": list(first_look.liveness(slo)),
+        "spent": [first_look.budget_left(slo), *([first_look.bad_share(slo, shortest_s)] if tiers else [])],
+        "counted": list(first_look.causes(slo, _HOUR_S)),
     }
 
 

@@ -41,7 +41,7 @@ def shape(slo: Slo) -> Shape:
         NAME: slo.name,
         ALERT: slo.alerting.name,
         DESCRIPTION: slo.description,
-        RUNBOOK_URL: slo.runbook_url or "",
+        RUNBOOK_URL: (slo.runbook_url or "").removesuffix("/"),
         DASHBOARD_URL: slo.dashboard_url or "",
     }
     nameless = replace(
@@ -52,7 +52,7 @@ def shape(slo: Slo) -> Shape:
         sli=_nameless(slo.sli, holes),
         alerting=replace(slo.alerting, name=ALERT, labels=holes.of_labels(slo.alerting.labels)),
         labels=holes.of_labels(slo.labels),
-        runbook_url=slo.runbook_url and RUNBOOK_URL,
+        runbook_url=slo.runbook_url and RUNBOOK_URL + ("/" if slo.runbook_url.endswith("/") else ""),
         dashboard_url=slo.dashboard_url and DASHBOARD_URL,
     )
     return Shape(nameless, texts | holes.texts)

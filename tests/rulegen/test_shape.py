@@ -10,7 +10,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmslo_exporter import catalog
 from llmslo_rulegen import rendering, runbook
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.rendering import Options
@@ -69,6 +68,12 @@ def test_whatever_text_an_slo_has_is_kept(text, other):
     assert rendered(slo) == expected(slo)
 
 
+@pytest.mark.parametrize("url", ["https://a.b/", "https://a.b/c", "https://a.b//", None])
+def test_links_are_kept(url):
+    slo = replace(AVAILABILITY, runbook_url=url, dashboard_url=url)
+    assert rendered(slo) == expected(slo)
+
+
 @pytest.mark.parametrize("value", ["job-1", "it's", "a or b", "\\\\d", 'x\\"y', "a: b", PRIVATE, ""])
 def test_values_in_expressions_of_a_teams_own_are_kept(value):
     bad, total = (f'sum(rate(calls_total{{job="{value}"{more}}}[{{{{window}}}}]))' for more in (", code='5: x'", ""))
@@ -97,6 +102,5 @@ def test_no_hole_is_left(name):
 
 def test_a_page_of_private_characters_is_not_taken_for_holes():
     slo = replace(AVAILABILITY, description=PRIVATE)
-    (page,) = runbook.pages([slo]).values()
-    assert PRIVATE in page
-    assert f"{catalog.SLO_LABEL}={PRIVATE}" not in page
+    for page in runbook.pages([slo]).values():
+        assert f"What is promised: {PRIVATE}\n" in page
