@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -180,6 +179,8 @@ def _tested(request: Request, found: Read) -> Iterator[Path]:
 
 def _verdicts(tool: Promtool, folder: Path, slos: Sequence[Slo]) -> Iterator[tuple[Slo, Verdict]]:
     """Yield each SLO with promtool's verdict, in the SLOs' order, as many at once as there are processors."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         verdicts = pool.map(lambda slo: tool.test_rules(folder / rendering.test_path(slo)), slos)
         yield from zip(slos, verdicts, strict=True)

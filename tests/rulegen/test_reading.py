@@ -281,8 +281,8 @@ def test_what_cannot_be_kept_is_refused_with_its_reason(members, message):
     ("tier", "message"),
     [
         (
-            "factor: 20, long: 1h, short: 5m",
-            "a factor of 20 never fires at 95 %, a total outage burns 20 times the budget: write less",
+            "factor: 20.1, long: 1h, short: 5m",
+            "a factor of 20.1 never fires at 95 %, a total outage burns 20 times the budget: write less",
         ),
         ("factor: 2, long: 8d, short: 5m", "needed is short < long <= 7d12h, a quarter of the window"),
         ("factor: 2, long: 5m, short: 5m", "short 5m and long 5m do not fit"),
