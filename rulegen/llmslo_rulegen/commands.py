@@ -13,9 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from llmslo_rulegen import checking, explain, promtool, pruning, reading, rendering, writing
+from llmslo_rulegen import backfill as back_filling
+from llmslo_rulegen import checking, explain, promtool, pruning, reading, rendering, writing, yaml_text
 from llmslo_rulegen.errors import InputError, ToolError
 from llmslo_rulegen.finding import Finding, Level, has_errors
+from llmslo_rulegen.headers import header
 from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.names import hint
 from llmslo_rulegen.promtool import Promtool, Verdict
@@ -157,6 +159,22 @@ def tell(request: Request, out: TextIO) -> int:
         _write_json(out, slos=[explain.record(slo) for slo in chosen])
     else:
         out.write("\n".join(explain.text(slo) for slo in chosen))
+    return FINE
+
+
+def backfill(request: Request, out: TextIO) -> int:
+    """Print the rules that `promtool tsdb create-blocks-from rules` needs to count the past."""
+    found = _read(request)
+    if has_errors(found.findings):
+        raise InputError(found.findings)
+    _say(found.findings, sys.stderr)
+    out.write(header("backfill.yaml", request.options.version, tuple(map(str, request.files))))
+    out.write(yaml_text.rules(back_filling.groups(found.slos)))
+    again = {slo.id: runs for slo in found.slos if (runs := back_filling.runs(slo)) > 1}
+    for name, runs in again.items():
+        sys.stderr.write(
+            f"{name}: give them to promtool {runs} times, each time with the blocks of the last one loaded\n"
+        )
     return FINE
 
 

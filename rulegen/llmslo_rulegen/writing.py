@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,8 +93,8 @@ class _Change:
         for left in self._waiting:
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+            with suppress(OSError):  # it never came, or cannot go: what stopped the writing is what to say
+                left.unlink()
 
     def _beside(self, target: Path) -> Path:
         found = target.with_name(f".{target.name[:_MOST_OF_NAME]}{self._ending}")
@@ -107,8 +108,9 @@ class _Change:
         missing = parent
         while not _is_there(missing.parent):
             missing = missing.parent
-        if _is_there(missing):
-            raise FileExistsError(errno.EEXIST, "a file stands where a folder is needed", str(missing))
+        for wanted in (missing.parent, missing):
+            if _is_there(wanted) and not wanted.is_dir():
+                raise FileExistsError(errno.EEXIST, "a file stands where a folder is needed", str(wanted))
         below = parent.relative_to(missing)
         if ".." in (missing.name, *below.parts):  # what is above it is for the system to say
             parent.mkdir(parents=True)

@@ -131,3 +131,18 @@ def test_a_folder_that_cannot_come_leaves_no_other(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write .*tests, a file stands where a folder is needed"):
         write(tmp_path, {"rules/a.yaml": OURS, "tests/b.yaml": OURS})
     assert [path.name for path in tmp_path.iterdir()] == ["tests"]
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_file_where_the_folder_should_be_is_said(tmp_path, out):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="file, a file stands where a folder is needed"):
+        write(tmp_path / out, {"rules/a.yaml": OURS})
+    assert tree(tmp_path) == {"file": "mine"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_said(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="Permission denied"):
+        write(tmp_path / "out", {"rules/a.yaml": OURS})
