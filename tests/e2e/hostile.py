@@ -20,7 +20,7 @@ from tests.bench.children import cpu_s
 from tests.e2e import hostile_answers, hostile_clients
 from tests.e2e.daemon import ROOT, Exporter, NotSeenError, kernel_is_open, running
 from tests.e2e.lab import certificate
-from tests.e2e.scraping import Scraper, resident_mb
+from tests.e2e.scraping import Scraper, resident_mb, scrape
 
 SETTLE_S = 3.0  # an ended exchange is in /metrics within 2 s
 STOP_S = 60.0
@@ -76,7 +76,7 @@ class Trial:
     def counted(self) -> dict[str, float]:
         """What was counted so far: exchanges by role, and losses."""
         time.sleep(SETTLE_S)
-        text = self._exporter.fetch("/metrics")[1]
+        text = scrape(self._exporter.port).decode()
         seen = {role: _sum(text, "llm_requests_total", f'role="{role}"') for role in ("client", "server")}
         return {**seen, "lost": _sum(text, "llm_exporter_events_lost_total")}
 
@@ -84,7 +84,7 @@ class Trial:
         """What is wrong with the counts after so many exchanges."""
         after = self.counted()
         lost = after["lost"] - before["lost"]
-        text = self._exporter.fetch("/metrics")[1]
+        text = scrape(self._exporter.port).decode()
         wrong = [
             f"{times - after[role] + before[role]:.0f} of {times} not counted as {role}, {lost:.0f} lost"
             for role in ("client", "server")
@@ -114,6 +114,7 @@ class Trial:
         row.cpu = (cpu_s(self._pid) - began_cpu_s) / (time.monotonic() - began_s)
         row.rss_mb = resident_mb(self._pid)
         row.faults += row.scraper.faults + ([] if row.times else ["nobody came"])
+        print(_line(row.cells()), file=sys.stderr, flush=True)
         return row
 
     def grown(self) -> list[str]:
@@ -140,10 +141,11 @@ def _values(text: str, label: str) -> set[str]:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = [COLUMNS, *(row.cells() for row in rows)]
-    return "\n".join(
-        f"{line[0]:<16}" + "".join(f"{cell:>9}" for cell in line[1:-1]) + f"  {line[-1]}" for line in lines
-    )
+    return "\n".join(map(_line, (COLUMNS, *(row.cells() for row in rows))))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"{cells[0]:<16}{''.join(f'{cell:>9}' for cell in cells[1:-1])}  {cells[-1]}".rstrip()
 
 
 def main(argv: Sequence[str]) -> int:
