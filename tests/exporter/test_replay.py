@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmslo_exporter import actions, automaton
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import WIRES
 from llmslo_exporter.dialects.dialect import Facts
 from llmslo_exporter.dialects.openai import OPENAI
 from llmslo_exporter.http1 import parse_response_head
@@ -23,7 +23,7 @@ from llmslo_exporter.summary import FinishReason, Piece
 from tests.exporter import kernel_model
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "openai").glob("*.sse"))
-TABLE = automaton.compile_wires([dialect.wire for dialect in DIALECTS])
+TABLE = automaton.compile_wires(WIRES)
 WBITS = {"gzip": 31, "zlib": 15, "raw": -15}
 NOTHING = Replay(Facts(), None, None, None, None, 0, None, opened=True, readable=True)
 
