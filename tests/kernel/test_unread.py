@@ -17,6 +17,7 @@ EVENT_STREAM = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\ntransfer-encoding: chunked\r\n\r\n"
     b"10\r\n\0\0\0\x10\0\0\0\0\x05\xc2\x48\xeb\x7d\x98\xc8\xff\r\n0\r\n\r\n"
 )
+EMPTY = b"content-length: 0\r\n"
 HEADERS = b" HTTP/1.1\r\nhost: localhost\r\n%b\r\n"
 ASKS_SOCKET = b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
 CASES = {
@@ -31,10 +32,14 @@ CASES = {
     "post": ("websocket", b"POST /v1/chat/completions" + HEADERS % ASKS_SOCKET, UPGRADE % b"WebSocket"),
     "bedrock": (
         "eventstream",
-        b"POST /model/anthropic.claude-3%3A0/invoke-with-response-stream" + HEADERS % b"content-length: 0\r\n",
+        b"POST /model/anthropic.claude-3%3A0/invoke-with-response-stream" + HEADERS % EMPTY,
         EVENT_STREAM,
     ),
-    "converse": ("eventstream", b"POST /model/a%3A0/converse-stream" + HEADERS % b"content-length: 0\r\n", EVENT_STREAM),
+    "converse": (
+        "eventstream",
+        b"POST /model/a%3A0/converse-stream" + HEADERS % EMPTY,
+        EVENT_STREAM,
+    ),
     "java": (
         "h2",
         b"POST /v1/chat/completions" + HEADERS % b"upgrade: h2c\r\nhttp2-settings: AAEAAEAA\r\ncontent-length: 0\r\n",
