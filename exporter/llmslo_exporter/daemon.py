@@ -19,12 +19,13 @@ from llmslo_exporter.loaders.bcc import BccLoader
 from llmslo_exporter.loaders.libbpf import LibbpfLoader
 from llmslo_exporter.loaders.loader import Loader
 from llmslo_exporter.options import Options
+from llmslo_exporter.pages import Pages
 from llmslo_exporter.probes import FALLBACK, SOCKET_TRACEPOINTS
 from llmslo_exporter.recorder import Recorder
 from llmslo_exporter.series import Store
 from llmslo_exporter.table import tables
 from llmslo_exporter.tracer import Tracer
-from llmslo_exporter.web import Pages, WebServer
+from llmslo_exporter.web import WebServer
 
 log = logging.getLogger(__name__)
 
