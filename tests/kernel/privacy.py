@@ -58,7 +58,7 @@ from llmslo_exporter import exposition, tracer
 from llmslo_exporter.__main__ import main
 def fail(summary):
     texts = [summary.request_head, summary.request_body, summary.response_head, summary.response_body]
-    raise ValueError(b" ".join(texts), summary.request_tail, summary.response_tail, *(p.data for p in summary.pieces))
+    raise RuntimeError(b" ".join(texts), summary.request_tail, summary.response_tail, *(p.data for p in summary.pieces))
 {bug}
 sys.argv[0] = "llmslo-exporter"
 main()
@@ -159,7 +159,7 @@ def crash(loader: str, lab: Lab, folder: Path, bug: str) -> tuple[str, list[str]
         expose(lab, marked)
         until_s = time.monotonic() + SEEN_S
         pages = {}
-        while "ValueError" not in "".join(exporter.raw) and time.monotonic() < until_s:
+        while "RuntimeError" not in "".join(exporter.raw) and time.monotonic() < until_s:
             try:
                 pages = {path: exporter.fetch(path)[1] for path in PAGES}
             except OSError:  # it has ended
