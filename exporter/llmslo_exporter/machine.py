@@ -10,6 +10,7 @@ from pathlib import Path
 from llmslo_exporter.errors import SetupError
 
 BTF = Path("/sys/kernel/btf/vmlinux")
+CORE_FILTER = Path("/proc/self/coredump_filter")
 
 
 def require(btf: Path = BTF) -> None:
@@ -33,3 +34,5 @@ def has_tracepoint(name: str, btf: Path = BTF) -> bool:
 def forbid_core_dumps() -> None:
     """Let no core file of ours hold what passed through the ring."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A core that is piped to a program knows no limit (core(5)); one without any memory tells nothing.
+    CORE_FILTER.write_text("0")

@@ -188,7 +188,7 @@ class Tracer:
 
     def _record(self, summary: Summary) -> None:
         process = self._processes.of(summary.pid)
-        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        exchange = self._read(summary)
         if exchange is None:  # a call of something else on a path that ends alike
             return
         owner = workload(process) if process else Workload("", summary.comm or workload(None).workload)
@@ -312,9 +312,15 @@ class Tracer:
         summary = self._ledger.summary(entry, End.SWEPT, Closer.NONE)
         if summary is None:
             return None
-        process = self._processes.of(summary.pid)
-        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        # What the answer holds takes most of the time, and names something only where the request does not.
+        exchange = self._read(replace(summary, response_body=b"", response_tail=b""))
+        if exchange is not None and exchange.model is None:
+            exchange = self._read(summary)
         return _Label(has_answer, exchange) if exchange else None
+
+    def _read(self, summary: Summary) -> Exchange | None:
+        process = self._processes.of(summary.pid)
+        return read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
 
     def _missed(self) -> int:
         """Return how many files could not be read or attached to: of one process there may be several."""
