@@ -183,6 +183,7 @@ def decode_record(raw: bytes, pieces: tuple[Piece, ...] | None) -> Summary:
         bytes_in=hot.bytes_in,
         bytes_out=hot.bytes_out,
         choices_seen=hot.choices.bit_count(),
+        first_choice_seen=bool(hot.choices & 1),
         finishes=_finishes(hot.finishes),
         stream=bool(hot.answer_flags & (SSE | NDJSON)),
         encoded=bool(hot.flags & X_ENCODED),
