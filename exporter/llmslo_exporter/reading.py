@@ -176,7 +176,8 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
     facts = excerpt_facts(dialect, content_type, summary.response_body, summary.response_tail)
     if summary.error_seen and facts.error is None:
         facts = facts.then(Facts(error=facts.likely_error))
-    choices = max(asked.choices, summary.choices_seen, 1)
+    is_first_unsaid = dialect.wire.omits_first and summary.choices_seen > 0 and not summary.first_choice_seen
+    choices = max(asked.choices, summary.choices_seen + is_first_unsaid, 1)
     counted = tuple(reason for reason in FinishReason for _ in range(min(summary.finishes[reason], choices)))
     # The excerpt's reasons stand in only where the automaton saw none.
     finishes = counted or tuple(facts.finishes.values())

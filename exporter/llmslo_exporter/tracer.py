@@ -299,7 +299,7 @@ class Tracer:
                     model=exchange.model,
                     operation=exchange.operation,
                     workload=workload(self._processes.of(entry.hot.tgid)),
-                    phase="streaming" if entry.hot.first_token_ns else "first_token",
+                    phase="streaming" if entry.hot.is_streaming else "first_token",
                     age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
                 )
             self._labels = seen
