@@ -14,6 +14,7 @@ from llmslo_exporter.admission import Admission
 from llmslo_exporter.bpf_stats import run_stats
 from llmslo_exporter.errors import ExporterError, KernelError, SetupError
 from llmslo_exporter.events import LOSSES
+from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.exposition import Exposition, Families, Sources
 from llmslo_exporter.loaders.bcc import BccLoader
 from llmslo_exporter.loaders.libbpf import LibbpfLoader
@@ -36,7 +37,7 @@ def run(options: Options) -> int:
     loader = load(options.loader)
     store = Store(time.monotonic, options.limits)
     recorder = Recorder(store, Admission(options.limits, time.monotonic))
-    tracer = Tracer(loader, recorder, options.provider_map)
+    tracer = Tracer(loader, recorder, options.provider_map, Exclusions())
     if options.bpf_stats:
         loader.enable_stats()
     pages = Pages(
