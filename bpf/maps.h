@@ -49,7 +49,7 @@ M_LRU(processes, u32, u32, PROCESSES);
 M_LRU(tls_calls, u32, u64, BUSY);       /* calls of a process */
 M_HASH_LAZY(left_out, u32, u32, BUSY);  /* processes whose reads and writes are not probed */
 M_ARRAY(zero, struct zeroes, 1);
-M_ARRAY(automata, struct automaton, 1);
+M_ARRAY(automata, struct automaton, TABLES);
 M_ARRAY(counters, u64, 16); /* enum loss */
 M_ARRAY(hot_sockets, u32, HOT);      /* tracked sockets per bucket: 0 ends the work for all others */
 M_ARRAY(hot_calls, u32, HOT_TASKS);  /* threads of the bucket inside an OpenSSL call */

@@ -20,12 +20,13 @@ from llmslo_exporter.loaders.bcc import BccLoader
 from llmslo_exporter.loaders.libbpf import LibbpfLoader
 from llmslo_exporter.loaders.loader import Loader
 from llmslo_exporter.options import Options
+from llmslo_exporter.pages import Pages
 from llmslo_exporter.probes import FALLBACK, SOCKET_TRACEPOINTS
 from llmslo_exporter.recorder import Recorder
 from llmslo_exporter.series import Store
-from llmslo_exporter.table import table
+from llmslo_exporter.table import tables
 from llmslo_exporter.tracer import Tracer
-from llmslo_exporter.web import Pages, WebServer
+from llmslo_exporter.web import WebServer
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ def run(options: Options) -> int:
 def load(name: str) -> Loader:
     """Load the programs by `name`; `auto` is libbpf, else BCC."""
     loader = BccLoader() if name == "bcc" else _libbpf_or_bcc(is_only=name == "libbpf")
-    loader.update("automata", bytes(4), table())
+    for number, part in enumerate(tables()):
+        loader.update("automata", number.to_bytes(4, "little"), part)
     return loader
 
 

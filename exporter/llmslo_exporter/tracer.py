@@ -6,7 +6,7 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -251,27 +251,25 @@ class Tracer:
         self._loader.consume()  # the record of what was open neither before nor at the look is in the ring
         self._assembly.forget(waiting - opened)
 
-    def in_flight(self) -> Iterator[InFlight]:
-        """Yield the exchanges under way, from the kernel's own table."""
-        with self._lock:
+    def in_flight(self) -> tuple[InFlight, ...]:
+        """Return the exchanges under way, from the kernel's own table."""
+        with self._lock:  # not while others take what is returned: who records holds a lock of its own
             now_s = time.monotonic()
-            seen: dict[Identity, _Label] = {}
-            for entry in self._ledger.entries():
-                label = None if entry.is_mid_stream else self._label(entry)
-                if label is None:
-                    continue
-                seen[entry.hot.identity] = label
-                exchange = label.exchange
-                yield InFlight(
-                    role=entry.hot.role,
-                    provider=exchange.provider,
-                    model=exchange.model,
-                    operation=exchange.operation,
-                    workload=workload(self._processes.of(entry.hot.tgid)),
-                    phase="streaming" if entry.hot.first_token_ns else "first_token",
-                    age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
-                )
-            self._labels = seen
+            labels = ((entry, self._label(entry)) for entry in self._ledger.entries() if not entry.is_mid_stream)
+            known = [(entry, label) for entry, label in labels if label is not None]
+            self._labels = {entry.hot.identity: label for entry, label in known}
+            return tuple(self._flight(entry, label.exchange, now_s) for entry, label in known)
+
+    def _flight(self, entry: Entry, exchange: Exchange, now_s: float) -> InFlight:
+        return InFlight(
+            role=entry.hot.role,
+            provider=exchange.provider,
+            model=exchange.model,
+            operation=exchange.operation,
+            workload=workload(self._processes.of(entry.hot.tgid)),
+            phase="streaming" if entry.hot.first_token_ns else "first_token",
+            age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
+        )
 
     def _label(self, entry: Entry) -> _Label | None:
         has_answer = bool(entry.hot.first_byte_ns)

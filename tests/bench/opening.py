@@ -35,10 +35,9 @@ def main() -> None:
     mark("imports")
     loader = daemon.BccLoader() if loader_name == "bcc" else daemon.LibbpfLoader(without=daemon.unused_programs())
     mark("open and load")
-    table = daemon.table()
-    mark("automaton read")
-    loader.update("automata", bytes(4), table)
-    mark("automaton written")
+    for number, part in enumerate(daemon.tables()):
+        loader.update("automata", number.to_bytes(4, "little"), part)
+    mark("automaton read and written")
     found = libraries.Libraries()
     libssl = [path for path in libraries.installed("") if path.name.startswith("libssl")]
     targets = found.prepare(libssl)
