@@ -155,7 +155,7 @@ class Tracer:
                     self._loader.consume()
                     self._watch.turn(self._is_calling)
                     if time.monotonic() >= next_sweep or self._watch.is_behind():
-                        self._sweep()
+                        self._sweep_if_possible()
                         next_sweep = time.monotonic() + SWEEP_S
         except BaseException as error:
             self.failure = error
@@ -227,6 +227,12 @@ class Tracer:
             self._labels.pop(entry.hot.identity, None)
             pieces = self._assembly.take(entry.hot.identity)
             self._record(replace(summary, pieces=pieces or (), pieces_lost=summary.pieces_lost or pieces is None))
+
+    def _sweep_if_possible(self) -> None:
+        try:
+            self._sweep()
+        except OSError as error:  # no descriptor left to list the processes with
+            log.warning("no sweep", extra={"reason": str(error)})
 
     def _sweep(self) -> None:
         now_s = time.monotonic()
