@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from llmslo_exporter import cli, daemon
+from llmslo_exporter import cli, crash, daemon
 
 
 def main() -> None:
     """Run the command and exit."""
+    crash.install()
     sys.exit(cli.main(sys.argv[1:], daemon.run))
 
 

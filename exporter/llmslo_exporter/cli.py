@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TypeVar
 
-from llmslo_exporter import logs
+from llmslo_exporter import crash, logs
 from llmslo_exporter.catalog import Limits
 from llmslo_exporter.errors import ExporterError
 from llmslo_exporter.options import (
@@ -44,8 +43,8 @@ def main(argv: Sequence[str], run: Callable[[Options], int]) -> int:
         return USER
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 -- the last line of defence: a traceback and a code of its own
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: a traceback and a code of its own
+        sys.stderr.write(crash.told(error))
         return BUG
 
 

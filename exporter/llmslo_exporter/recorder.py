@@ -54,6 +54,8 @@ class Recorder:
 
     def show_in_flight(self, flights: Iterable[InFlight]) -> None:
         """Set the gauges to what is under way now; all others become 0."""
+        # Whoever knows them may hold a lock while it tells, under which it also records: not both in two orders.
+        flights = tuple(flights)
         with self._lock:
             placed = [
                 (

@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.1  # ended exchanges do not wake us: they wait at most so long
 PATIENCE = Patience()
+# Of one turn at the ring: more may come than can be read, and a scrape waits for the turn.
+TURN_S = 0.1
 SWEEP_S = 10.0  # all processes again: a library loaded late, an exit that was missed
 SILENT_S = 3600.0  # an exchange without a byte for so long is a leak, not a slow provider (the SDKs give up at 600 s)
 
@@ -86,6 +88,8 @@ class Tracer:
         self._ledger = Ledger(loader)
         self._assembly = Assembly()
         self._labels: dict[Identity, _Label] = {}
+        self._turn_ends_s = 0.0
+        self._is_cut = False
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._ready = threading.Event()
@@ -126,7 +130,7 @@ class Tracer:
     def drain(self) -> None:
         """Take what the ring holds now."""
         with self._lock:
-            self._loader.consume()
+            self._consume()
 
     def close(self) -> None:
         """Stop, take what is left, and unload."""
@@ -135,7 +139,7 @@ class Tracer:
             self._thread.join()
         with self._lock:
             if self._ready.is_set():
-                self._loader.consume()
+                self._consume()
             self._watch.close()
             self._loader.close()
 
@@ -152,7 +156,7 @@ class Tracer:
             while not self._stopping.is_set():
                 poll.poll(self._watch.due_s(POLL_S) * 1000)
                 with self._lock:
-                    self._loader.consume()
+                    self._consume()
                     self._watch.turn(self._is_calling)
                     if time.monotonic() >= next_sweep or self._watch.is_behind():
                         self._sweep_if_possible()
@@ -161,13 +165,25 @@ class Tracer:
             self.failure = error
             raise
 
-    def _sample(self, raw: bytes) -> None:
+    def _consume(self) -> bool:
+        """Take what is in the ring, for so long; return whether that was all."""
+        self._turn_ends_s = time.monotonic() + TURN_S
+        self._is_cut = False
+        self._loader.consume()
+        return not self._is_cut
+
+    def _sample(self, raw: bytes) -> bool:
         try:
             kind, _ = RECORD_HEAD.unpack_from(raw)
             self._handlers[kind](raw)
         except (DecodeError, KeyError, ValueError):
             self.counts.decode += 1
             log.debug("record not understood", extra={"bytes": len(raw)})
+        except Exception as error:  # a bug of ours that one exchange brings out must not cost the others
+            self.counts.decode += 1
+            log.exception("record not read", exc_info=error)
+        self._is_cut = time.monotonic() > self._turn_ends_s
+        return not self._is_cut
 
     def _take_exchange(self, raw: bytes) -> None:
         identity = decode_hot(memoryview(raw)[HOT_AT:]).identity
@@ -254,8 +270,8 @@ class Tracer:
         if not waiting:
             return
         opened = {entry.hot.identity for entry in self._ledger.entries()}
-        self._loader.consume()  # the record of what was open neither before nor at the look is in the ring
-        self._assembly.forget(waiting - opened)
+        if self._consume():  # the record of what was open neither before nor at the look is in the ring
+            self._assembly.forget(waiting - opened)
 
     def in_flight(self) -> tuple[InFlight, ...]:
         """Return the exchanges under way, from the kernel's own table."""
