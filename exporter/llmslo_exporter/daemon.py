@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
 
@@ -14,6 +15,7 @@ from llmslo_exporter.admission import Admission
 from llmslo_exporter.bpf_stats import run_stats
 from llmslo_exporter.errors import ExporterError, KernelError, SetupError
 from llmslo_exporter.events import LOSSES
+from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.exposition import Exposition, Families, Sources
 from llmslo_exporter.loaders.bcc import BccLoader
 from llmslo_exporter.loaders.libbpf import LibbpfLoader
@@ -34,10 +36,11 @@ def run(options: Options) -> int:
     """Serve until SIGTERM or SIGINT; return 0. Raises ExporterError when the user must act."""
     machine.require()
     machine.forbid_core_dumps()
+    machine.raise_limits()
     loader = load(options.loader)
     store = Store(time.monotonic, options.limits)
     recorder = Recorder(store, Admission(options.limits, time.monotonic))
-    tracer = Tracer(loader, recorder, options.provider_map)
+    tracer = Tracer(loader, recorder, options.provider_map, Exclusions())
     if options.bpf_stats:
         loader.enable_stats()
     pages = Pages(
@@ -107,6 +110,9 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool) -> Sources:
             "no_tls_symbols": tracer.counts.no_tls_symbols,
         }
 
+    def left_out() -> Mapping[str, float]:
+        return Counter(left.reason.value for left in tracer.left_out())
+
     def measured(which: int) -> Mapping[str, float]:
         return {name: both[which] for name, both in run_stats(loader.programs()).items()} if stats else {}
 
@@ -119,6 +125,9 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool) -> Sources:
         unparsed=unparsed,
         probes_attached=tracer.probes.attached,
         probes_single_stepped=tracer.probes.single_stepped,
+        left_out=left_out,
+        left_out_seconds=lambda: {reason.value: spent_s for reason, spent_s in tracer.left_out_s().items()},
+        files_refused=tracer.files_refused,
         bpf_run_seconds=lambda: measured(0),
         bpf_runs=lambda: measured(1),
     )

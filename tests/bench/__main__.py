@@ -21,8 +21,13 @@ from tests.bench import (
     crowd,
     exposition,
     hooks,
+<<<<<<< HEAD
     neighbours,
     parsers,
+=======
+    left_out,
+    neighbours,
+>>>>>>> i5k
     reader,
     reads,
     rendering,
@@ -39,6 +44,7 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "hooks": ("BPF programs, time a run", hooks.measure),
     "start": ("start and memory", start.measure),
     "neighbours": ("other work of the node: nginx under wrk", neighbours.measure),
+    "left_out": ("nginx under wrk, once the exporter leaves both out", left_out.measure),
     "reads": ("one-byte reads of no socket", reads.measure),
     "exposition": ("/metrics at 10 000 and 100 000 series", exposition.measure),
     "parsers": ("parsers, a stream of each dialect", parsers.measure),
