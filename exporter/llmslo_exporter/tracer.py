@@ -277,24 +277,6 @@ class Tracer:
         """Return the exchanges under way, from the kernel's own table."""
         with self._lock:  # not while others take what is returned: who records holds a lock of its own
             now_s = time.monotonic()
-            seen: dict[Identity, _Label] = {}
-            for entry in self._ledger.entries():
-                label = None if entry.is_mid_stream else self._label(entry)
-                if label is None:
-                    continue
-                seen[entry.hot.identity] = label
-                exchange = label.exchange
-                yield InFlight(
-                    role=entry.hot.role,
-                    provider=exchange.provider,
-                    model=exchange.model,
-                    operation=exchange.operation,
-                    workload=workload(self._processes.of(entry.hot.tgid)),
-                    phase="streaming" if entry.hot.is_streaming else "first_token",
-                    age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
-                )
-            self._labels = seen
-=======
             labels = ((entry, self._label(entry)) for entry in self._ledger.entries() if not entry.is_mid_stream)
             known = [(entry, label) for entry, label in labels if label is not None]
             self._labels = {entry.hot.identity: label for entry, label in known}
@@ -307,7 +289,7 @@ class Tracer:
             model=exchange.model,
             operation=exchange.operation,
             workload=workload(self._processes.of(entry.hot.tgid)),
-            phase="streaming" if entry.hot.first_token_ns else "first_token",
+            phase="streaming" if entry.hot.is_streaming else "first_token",
             age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
         )
 

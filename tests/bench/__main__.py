@@ -21,13 +21,9 @@ from tests.bench import (
     crowd,
     exposition,
     hooks,
-<<<<<<< HEAD
-    neighbours,
-    parsers,
-=======
     left_out,
     neighbours,
->>>>>>> i5k
+    parsers,
     reader,
     reads,
     rendering,
