@@ -106,7 +106,7 @@ def open_files(pid: int) -> dict[str, str]:
 
 @contextmanager
 def _beside(folder: Path, port: int) -> Iterator[None]:
-    """Run the other commands for the length of a block; what they say goes to files of the folder, where it is searched.
+    """Run the other commands for the length of a block; what they say goes to files of the folder, to be searched.
 
     The block begins when all that show something at once have done so.
     """
