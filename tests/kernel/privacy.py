@@ -16,17 +16,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.e2e.daemon import Exporter, NotSeenError, kernel_is_open, program, running
+from tests.e2e.daemon import READY_S, Exporter, NotSeenError, kernel_is_open, program, running
 from tests.e2e.lab import Lab, laboratory
 from tests.kernel.exposed import expose
 
 WHAT = ("prompt", "answer", "key")
 PAGES = ("/metrics", "/healthz", "/readyz", "/", "/metrics?name[]=llm_requests")
-# Commands that watch the same exchanges while they take place; a further one is one line. They end by SIGINT.
+# Commands that watch the same exchanges while they take place, a further one is one line; `{port}` is the exporter's.
+# They end by SIGINT, but for the one that ends by itself.
 COMMANDS: tuple[tuple[str, ...], ...] = ()
+ENDS_ITSELF = "--once"
 SEEN_S = 30.0
 ABORTED = -signal.SIGABRT
 
@@ -103,21 +105,41 @@ def open_files(pid: int) -> dict[str, str]:
 
 
 @contextmanager
-def _beside(folder: Path) -> Iterator[dict[str, str]]:
-    """Run the other commands for the length of a block; what each said is there after it."""
-    said: dict[str, str] = {}
-    started = [
-        subprocess.Popen(
-            [*program(), *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, text=True
-        )
-        for command in COMMANDS
-    ]
+def _beside(folder: Path, port: int) -> Iterator[None]:
+    """Run the other commands for the length of a block; what they say goes to files of the folder, to be searched.
+
+    The block begins when all that show something at once have done so.
+    """
+    with ExitStack() as stack:
+        started = []
+        for number, command in enumerate(COMMANDS):
+            out = stack.enter_context((folder / f"{number}{command[0]}.out").open("wb"))
+            words = [word.format(port=port) for word in command]
+            process = subprocess.Popen([*program(), *words], stdout=out, stderr=subprocess.STDOUT, cwd=folder)
+            stack.callback(_ended, process, by_itself=ENDS_ITSELF in command)
+            if ENDS_ITSELF not in command:
+                started.append((process, Path(out.name)))
+        until_s = time.monotonic() + READY_S
+        while not all(path.stat().st_size or process.poll() is not None for process, path in started):
+            if time.monotonic() > until_s:
+                msg = f"{[path.name for _, path in started if not path.stat().st_size]} showed nothing"
+                raise NotSeenError(msg)
+            time.sleep(0.1)
+        yield
+
+
+def _ended(process: subprocess.Popen[bytes], *, by_itself: bool) -> None:
+    if not by_itself:
+        process.send_signal(signal.SIGINT)
     try:
-        yield said
+        process.wait(READY_S)
     finally:
-        for command, process in zip(COMMANDS, started, strict=True):
-            process.send_signal(signal.SIGINT)
-            said[" ".join(command)] = process.communicate(timeout=SEEN_S)[0]
+        process.kill()
+
+
+def strangers(folder: Path) -> list[str]:
+    """Return which commands beside have not seen the exchanges: their silence would prove nothing."""
+    return [path.name for path in sorted(folder.glob("*.out")) if b"private-" not in path.read_bytes()]
 
 
 def _await_exchanges(exporter: Exporter, count: int) -> int:
@@ -134,7 +156,7 @@ def _await_exchanges(exporter: Exporter, count: int) -> int:
 def search(loader: str, lab: Lab, folder: Path) -> tuple[int, int, list[str]]:
     """Expose canaries to a healthy exporter: exchanges, exchanges that it reported, and leaks."""
     marked = canaries()
-    with running(loader, folder) as exporter, _beside(folder) as said:
+    with running(loader, folder) as exporter, _beside(folder, exporter.port):
         exchanges = expose(lab, marked)
         seen = _await_exchanges(exporter, 2 * exchanges)
         pages = {path: exporter.fetch(path)[1] for path in PAGES}
@@ -143,7 +165,8 @@ def search(loader: str, lab: Lab, folder: Path) -> tuple[int, int, list[str]]:
         exporter.process.send_signal(signal.SIGABRT)
         code = exporter.process.wait(SEEN_S)
         exporter.stop()
-    found = leaks(marked, {**pages, **files, **said, "log": "".join(exporter.raw)}, folder)
+    found = leaks(marked, {**pages, **files, "log": "".join(exporter.raw)}, folder)
+    found += [f"{name} has not seen the exchanges" for name in strangers(folder)]
     if int(core, 16):
         found.append(f"coredump_filter is {core.strip()}: a core would hold what was read")
     if code != ABORTED:
