@@ -258,10 +258,10 @@ def _by_host() -> list[Case]:
         ("vLLM", "", "vllm", CHAT,
          _stream("openai/vllm_finish_with_content.sse", ".oo.", _truth("length", usage(input=9, output=2)),
                  headers=("server: vllm",))),
-        ("TGI, OpenAI's path", "", "tgi", CHAT,
+        ("TGI chat", "", "tgi", CHAT,
          _stream("openai/tgi_no_space.sse", "o...", _truth("stop", None),
                  headers=("server: text-generation-inference",))),
-        ("vLLM, error and [DONE]", "", "openai", CHAT,
+        ("vLLM, error and DONE", "", "openai", CHAT,
          _stream("openai/vllm_error_then_done.sse", ".o..", _failed("server_error"))),
     ]  # fmt: skip
     return [
