@@ -29,6 +29,11 @@ class Names:
         self._clock = clock
         self._used_s: dict[tuple[str, ...], float] = {}  # least recently used first
 
+    def resize(self, limit: int, idle_s: float) -> None:
+        """Take other bounds from now on; names beyond them stay until they are idle."""
+        self._limit = limit
+        self._idle_s = idle_s
+
     def __contains__(self, name: tuple[str, ...]) -> bool:
         return name in self._used_s
 
@@ -81,6 +86,12 @@ class Admission:
         self._models = Names(limits.models, limits.idle_s, clock)
         self._providers = Names(limits.providers, limits.idle_s, clock)
         self._workloads = Names(limits.workloads, limits.idle_s, clock)
+
+    def resize(self, limits: Limits) -> None:
+        """Take other caps from now on."""
+        self._models.resize(limits.models, limits.idle_s)
+        self._providers.resize(limits.providers, limits.idle_s)
+        self._workloads.resize(limits.workloads, limits.idle_s)
 
     def place(  # noqa: PLR0913 -- the contract's labels
         self, workload: Workload, provider: str, model: str | None, operation: str, role: Role, *, answered: bool

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from llmslo_exporter import catalog
 from llmslo_exporter.catalog import Metric, MetricType
+from llmslo_exporter.families import is_wanted
 from llmslo_exporter.observe import InFlight
 from llmslo_exporter.recorder import Recorder
 from llmslo_exporter.series import Distribution, Reading, Store
@@ -30,6 +31,10 @@ def _nothing() -> Mapping[str, float]:
     return {}
 
 
+def _taken_at_start() -> tuple[float, float]:
+    return 1.0, 0.0
+
+
 def _no_flights() -> Iterable[InFlight]:
     return ()
 
@@ -40,6 +45,7 @@ class Sources:
 
     version: str
     loader: str
+    settings: Callable[[], tuple[float, float]] = _taken_at_start  # 1 or 0: the last were taken; when, since 1970
     in_flight: Callable[[], Iterable[InFlight]] = _no_flights
     events_lost: Counts = _nothing  # by catalog.LOSS_REASONS
     parse_errors: Counts = _nothing  # by catalog.PARSE_REASONS
@@ -76,10 +82,27 @@ class Families(Collector):
         self._store.evict()
         readings = self._store.read()
         readings[catalog.BUILD_INFO.name] = [Reading((self._sources.version, self._sources.loader), 1.0)]
+        success, success_time = self._sources.settings()
+        readings[catalog.CONFIG_SUCCESS.name] = [Reading((), success)]
+        readings[catalog.CONFIG_SUCCESS_TIME.name] = [Reading((), success_time)]
         for name, counts in self._sources.by_metric().items():
             readings[name] = _sum(catalog.BY_NAME[name], readings[name], counts())
         for metric in catalog.METRICS:
             yield _family(metric, readings[metric.name])
+
+
+class _Narrowed(CollectorRegistry):
+    """A registry of which only the families show that every set of names wants."""
+
+    def __init__(self, registry: CollectorRegistry, wanted: tuple[frozenset[str], ...]) -> None:
+        super().__init__()
+        self._whole = registry
+        self._wanted = wanted
+
+    def collect(self) -> Iterator[Family]:
+        return (
+            family for family in self._whole.collect() if all(is_wanted(family.name, names) for names in self._wanted)
+        )
 
 
 class Exposition:
@@ -88,16 +111,24 @@ class Exposition:
     def __init__(self, families: Families, before_scrape: Callable[[], None]) -> None:
         self._before_scrape = before_scrape
         self._lock = Lock()
+        self._shown: frozenset[str] = frozenset()
         self._registry = CollectorRegistry()
         self._registry.register(families)
         ProcessCollector(registry=self._registry)
 
-    def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the body and its content type: OpenMetrics if `accept` asks for it, else text."""
+    def show(self, names: frozenset[str]) -> None:
+        """Let no answer hold other families than these from now on; empty: all."""
+        self._shown = names
+
+    def render(self, accept: str, names: frozenset[str] = frozenset()) -> tuple[bytes, str]:
+        """Return the body and its content type: OpenMetrics if `accept` asks for it, else text.
+
+        `names` narrow it to some families; empty: all that are shown.
+        """
         encode, content_type = choose_encoder(accept)
         with self._lock:
             self._before_scrape()
-            return encode(self._registry), content_type
+            return encode(_Narrowed(self._registry, (self._shown, names))), content_type
 
 
 def compress(body: bytes) -> bytes:

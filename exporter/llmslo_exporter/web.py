@@ -16,6 +16,7 @@ from typing import Any
 
 from llmslo_exporter.errors import SetupError
 from llmslo_exporter.exposition import Exposition, compress
+from llmslo_exporter.families import asked
 from llmslo_exporter.options import Address
 
 log = logging.getLogger(__name__)
@@ -50,12 +51,11 @@ class Pages:
     exposition: Exposition
     ready: Callable[[], bool]
 
-    def answer(self, path: str, accept: str) -> Answer:
-        """Return the page of `path`."""
+    def answer(self, path: str, query: str, accept: str) -> Answer:
+        """Return the page of `path`; `query` chooses families."""
         match path:
             case "/metrics":
-                body, content_type = self.exposition.render(accept)
-                return Answer(HTTPStatus.OK, content_type, body)
+                return self._metrics(query, accept)
             case "/healthz":
                 return Answer(HTTPStatus.OK, TEXT, b"ok\n")
             case "/readyz":
@@ -66,6 +66,14 @@ class Pages:
                 return Answer(HTTPStatus.OK, "text/html; charset=utf-8", INDEX)
             case _:
                 return Answer(HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
+
+    def _metrics(self, query: str, accept: str) -> Answer:
+        try:
+            names = asked(query)
+        except ValueError:
+            return Answer(HTTPStatus.BAD_REQUEST, TEXT, b"too many parameters\n")
+        body, content_type = self.exposition.render(accept, names)
+        return Answer(HTTPStatus.OK, content_type, body)
 
 
 class WebServer:
@@ -168,9 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(body=False)
 
     def _send(self, *, body: bool) -> None:
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         try:
-            answer = self.server.pages.answer(path, self.headers.get("Accept", ""))
+            answer = self.server.pages.answer(path, query, self.headers.get("Accept", ""))
         except Exception:
             log.exception("request failed")
             answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, TEXT, b"internal error, see the log\n")
