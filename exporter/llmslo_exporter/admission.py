@@ -105,7 +105,7 @@ class Admission:
         if not self._providers.admit(provider):
             dropped.append(DROPPED_PROVIDERS)
             provider = OTHER
-        if model is None or not _is_name(model) or not (answered or (model,) in self._models):
+        if model is None or not is_name(model) or not (answered or (model,) in self._models):
             model = OTHER
         elif not self._models.admit(model):
             dropped.append(DROPPED_MODELS)
@@ -113,5 +113,6 @@ class Admission:
         return Place(workload, provider, model, OPERATION.known(operation), role, tuple(dropped))
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
+    """Return whether a request's text can be the name of a model."""
     return 0 < len(text) <= NAME_CHARACTERS and text.isprintable()
