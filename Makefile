@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 BPF_OBJECTS := $(BPF_SOURCES:.c=.o)
-WIRES := $(addprefix exporter/llmslo_exporter/,table.py automaton.py heads.py streams.py states.py actions.py wire.py) \
+WIRES := $(addprefix exporter/llmslo_exporter/,table.py automaton.py partition.py heads.py streams.py levels.py states.py actions.py wire.py) \
   $(wildcard exporter/llmslo_exporter/dialects/*.py)
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
 

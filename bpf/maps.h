@@ -46,7 +46,7 @@ M_LRU(connections, struct stream_key, struct connection, CONNECTIONS);
 M_HASH_LAZY(sockets, u64, struct stream_key, EXCHANGES); /* socket of a TLS stream */
 M_LRU(processes, u32, u32, PROCESSES);
 M_ARRAY(zero, struct zeroes, 1);
-M_ARRAY(automata, struct automaton, 1);
+M_ARRAY(automata, struct automaton, TABLES);
 M_ARRAY(counters, u64, 16); /* enum loss */
 M_ARRAY(hot_sockets, u32, HOT);      /* tracked sockets per bucket: 0 ends the work for all others */
 M_ARRAY(hot_calls, u32, HOT_TASKS);  /* threads of the bucket inside an OpenSSL call */

@@ -9,11 +9,12 @@ import time
 from llmslo_exporter import logs
 from llmslo_exporter.instance import Instance, assembled
 from llmslo_exporter.options import Options
+from llmslo_exporter.pages import Pages
 from llmslo_exporter.reload import Reload
 from llmslo_exporter.settings_file import Source
 from llmslo_exporter.signals import ENDING, RELOAD, arrived, deferred
 from llmslo_exporter.tracer import Tracer
-from llmslo_exporter.web import Pages, WebServer
+from llmslo_exporter.web import WebServer
 
 log = logging.getLogger(__name__)
 

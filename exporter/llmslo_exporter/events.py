@@ -13,8 +13,8 @@ from llmslo_exporter.summary import Closer, End, Piece, Role, Summary, Transport
 
 NS = 1e-9
 KEY = struct.Struct("<QQ")
-_MESSAGE = "QQIIBB6x"
-EXCHANGE = struct.Struct(f"<12QQ6I4I5B3x{_MESSAGE}{_MESSAGE}")
+_MESSAGE = "QQIIBB2xI"
+EXCHANGE = struct.Struct(f"<12QQ6I4I6B2x{_MESSAGE}{_MESSAGE}")
 RECORD_HEAD = struct.Struct("<II")
 RECORD_REST = struct.Struct("<QQ6IH2s16s4x16s64s")
 PIECE = struct.Struct("<II4Q")
@@ -137,7 +137,7 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
         flags=flags,
         end=end,
         closer=closer,
-        answer_flags=fields[-3],
+        answer_flags=fields[-4],
     )
 
 

@@ -101,3 +101,4 @@ class Exchange:
     handshake_s: float | None
     encoding: str | None  # of a compressed stream
     faults: frozenset[Fault] = frozenset()
+    ratelimits: tuple[tuple[str, float], ...] = ()  # kind (catalog.RATELIMIT_KINDS), what is left of 1

@@ -59,18 +59,14 @@ class Host:
     def _architecture(self) -> Condition:
         if self.machine == "x86_64":
             return Condition("architecture", Level.OK, self.machine)
-        return Condition(
-            "architecture", Level.FAIL, self.machine, "the programs are written for x86_64: use such a node"
-        )
+        return Condition("architecture", Level.FAIL, self.machine, "the programs are for x86_64: use such a node")
 
     def _kernel(self) -> Condition:
         if self.version < _RING_BUFFER:
             todo = "the programs need a ring buffer, Linux 5.8 or newer; 6.1 and newer are tried"
             return Condition("kernel", Level.FAIL, self.release, todo)
         if self.version < _LOWEST_TRIED:
-            return Condition(
-                "kernel", Level.WARN, self.release, "older than 6.1, with which nobody tried it: see loaders"
-            )
+            return Condition("kernel", Level.WARN, self.release, "older than 6.1, not tried: see the loaders")
         return Condition("kernel", Level.OK, self.release)
 
     def _btf(self) -> Condition:

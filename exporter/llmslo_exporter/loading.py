@@ -10,7 +10,7 @@ from llmslo_exporter.loaders.bcc import BccLoader
 from llmslo_exporter.loaders.libbpf import LibbpfLoader
 from llmslo_exporter.loaders.loader import Loader
 from llmslo_exporter.probes import FALLBACK, SOCKET_TRACEPOINTS
-from llmslo_exporter.table import table
+from llmslo_exporter.table import tables
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 def load(name: str) -> Loader:
     """Load the programs by `name`; `auto` is libbpf, else BCC."""
     loader = BccLoader() if name == "bcc" else _libbpf_or_bcc(is_only=name == "libbpf")
-    loader.update("automata", bytes(4), table())
+    for number, part in enumerate(tables()):
+        loader.update("automata", number.to_bytes(4, "little"), part)
     return loader
 
 

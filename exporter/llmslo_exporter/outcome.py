@@ -14,6 +14,7 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "rate_limit_error",
         "rate_limit_exceeded",
         "rate_limited",
+        "rate_limit_reached_requests",  # watsonx
         "ratelimiterror",
         "too_many_requests",
         "throttlingexception",
@@ -22,6 +23,7 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
     Outcome.QUOTA_EXHAUSTED: (
         "insufficient_quota",
         "quota_exceeded",
+        "token_quota_reached",  # watsonx
         "billing_error",
         "billing_not_active",
         "billing_hard_limit_reached",
@@ -42,13 +44,21 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
     Outcome.SERVER_ERROR: (
         "server_error",
         "internal_error",
+        "internal",  # Google
         "internal_server_error",
         "internalservererror",
         "internalserverexception",
         "generation",  # TGI, and the next one
         "incomplete_generation",
     ),
-    Outcome.TIMEOUT: ("timeout", "timeout_error", "request_timeout", "gateway_timeout", "modeltimeoutexception"),
+    Outcome.TIMEOUT: (
+        "timeout",
+        "timeout_error",
+        "request_timeout",
+        "gateway_timeout",
+        "modeltimeoutexception",
+        "deadline_exceeded",
+    ),
     Outcome.AUTH: (
         "authentication_error",
         "authenticationerror",
@@ -66,6 +76,10 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "exceed_context_size_error",
         "context_length_exceeded",
         "invalid_prompt",
+        "request_too_large",
+        "conflict_error",
+        "failed_precondition",  # Google, and the next one
+        "out_of_range",
         "invalid_argument",
         "validationexception",
         "validation",  # TGI, and the next two
@@ -75,7 +89,15 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "unsupported_value",
         "not_supported_error",
     ),
-    Outcome.NOT_FOUND: ("model_not_found", "deploymentnotfound", "not_found", "not_found_error", "notfounderror"),
+    Outcome.NOT_FOUND: (
+        "model_not_found",
+        "model_not_supported",
+        "deploymentnotfound",
+        "not_found",
+        "not_found_error",
+        "notfounderror",
+    ),
+    Outcome.CLIENT_CANCELLED: ("cancelled",),  # Google: the client went
     Outcome.CONTENT_FILTER: ("content_filter", "content_policy_violation", "responsibleaipolicyviolation"),
 }
 _CLASS_OF = {word: outcome for outcome, words in _CLASSES.items() for word in words}

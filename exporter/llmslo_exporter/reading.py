@@ -7,7 +7,7 @@ provider's, and numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llmslo_exporter import outcome as outcomes
 from llmslo_exporter.dialects import find
@@ -48,6 +48,7 @@ class _Reply:
     choices: int = 1
     is_error: bool = False
     is_ended: bool = False  # by its terminal event or its framing
+    is_proven: bool = False  # the stream said all, whether or not it named finish reasons
     is_blind: bool = False  # events were missed: what was not seen may have been there
     ttft_unknown: bool = False
     coding: str | None = None  # of a compressed stream
@@ -67,6 +68,8 @@ def read(summary: Summary, *, provider_map: Mapping[str, str], process: str) -> 
     if asked.foreign:
         return None
     head = parse_response_head(summary.response_head)
+    if head is not None and _is_array(dialect, summary, head, asked):
+        summary = replace(summary, stream=True, encoded=True)  # to the kernel it was a body like any other
     reply = _no_reply(summary) if head is None else _reply(dialect, summary, head, asked)
     evidence = Evidence(
         role=summary.role,
@@ -149,6 +152,13 @@ def _reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked: Reques
     return reply(dialect, summary, head, asked)
 
 
+def _is_array(dialect: Dialect, summary: Summary, head: ResponseHead, asked: RequestFacts) -> bool:
+    """Tell a stream that comes as a JSON array in pieces, which its content type does not."""
+    if not (dialect.has_arrays and asked.stream and head.is_success) or summary.stream:
+        return False
+    return "json" in head.headers.joined("content-type")
+
+
 def _no_reply(summary: Summary) -> _Reply:
     """Tell an answer that never came from one whose first line is no status line."""
     return _Reply(faults=_faults({Fault.HEAD: b"\n" in summary.response_head.lstrip(b"\r\n")}))
@@ -181,6 +191,7 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
         choices=choices,
         is_error=summary.error_seen or facts.error is not None,
         is_ended=_is_ended(summary, head, terminal=summary.terminal_seen),
+        is_proven=facts.is_bare or (dialect.wire.terminal_proves and summary.terminal_seen),
         is_blind=lost,
         ttft_unknown=lost and head.is_success,
         faults=_faults({Fault.EVENT: facts.unreadable}),
@@ -192,6 +203,8 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
     run = replay(dialect, head, summary.pieces)
     lost = summary.pieces_lost or not run.readable
     name = coding(head.headers.joined("content-encoding"))
+    if name == "identity" and not head.whole:
+        name = OTHER_CODING  # the head was cut before the field
     return _Reply(
         facts=run.facts,
         first_token_s=run.first_token_s,
@@ -204,9 +217,10 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
         choices=max(asked.choices, len(run.facts.choices), 1),
         is_error=run.facts.error is not None,
         is_ended=_is_ended(summary, head, terminal=run.facts.terminal),
+        is_proven=run.facts.is_bare or (dialect.wire.terminal_proves and run.facts.terminal),
         is_blind=lost,
         ttft_unknown=lost and run.first_token_s is None and head.is_success,
-        coding=OTHER_CODING if name == "identity" else name,  # the head was cut before the field
+        coding=None if name == "identity" else name,
         faults=_faults({Fault.EVENT: run.facts.unreadable, Fault.ENCODING: not (run.opened or summary.pieces_lost)}),
     )
 
@@ -220,6 +234,7 @@ def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Rep
     facts = dialect.answer(content) if is_whole else Facts()
     if facts == Facts():
         facts = dialect.cut_answer(content or summary.response_body, summary.response_tail or content)
+    facts = dialect.headers(head.headers).then(facts)
     is_json = is_whole and parse_json(content) is not None
     is_ended = summary.response_complete or summary.end is End.NEXT or (head.ends_at_close and is_json)
     return _Reply(
@@ -253,7 +268,7 @@ def _ending(
     error = reply.facts.error
     if summary.stream and head.is_success:
         # What was missed of a stream that ended properly is not held against it.
-        finished = reply.choices if reply.is_blind else len(reply.finishes)
+        finished = reply.choices if reply.is_blind or reply.is_proven else len(reply.finishes)
         ending = outcomes.Ending(closed, reply.is_error, reply.is_ended, finished, reply.choices)
         stream = outcomes.of_stream(ending)
         closed = ClosedBy.NONE if stream is StreamOutcome.COMPLETED else closed

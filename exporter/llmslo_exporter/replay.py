@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from llmslo_exporter.dialects.dialect import Content, Dialect, Facts
+from llmslo_exporter.dialects.dialect import Dialect, Facts
 from llmslo_exporter.excerpt import Events, event_facts
 from llmslo_exporter.http1 import ResponseHead
 from llmslo_exporter.inflate import Inflate, body_coding
 from llmslo_exporter.sse import Event
 from llmslo_exporter.summary import Piece
+from llmslo_exporter.wire import Content
 
 
 @dataclass(frozen=True, slots=True)

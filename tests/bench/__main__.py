@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from llmslo_exporter.errors import ExporterError
-from tests.bench import application, hooks, neighbours, reader, reads, rendering, start, touched
+from tests.bench import application, exposition, hooks, neighbours, reader, reads, rendering, start, touched
 from tests.bench.figures import BenchError, Figure, Line, Missing, Setting
 from tests.e2e.daemon import kernel_is_open
 
@@ -27,10 +27,11 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "start": ("start and memory", start.measure),
     "neighbours": ("other work of the node: nginx under wrk", neighbours.measure),
     "reads": ("one-byte reads of no socket", reads.measure),
+    "exposition": ("/metrics at 10 000 and 100 000 series", exposition.measure),
     "rendering": ("llmslo-rulegen over 1 000 SLOs", rendering.measure),
     "touched": ("samples that the rules of an SLO read", touched.measure),
 }
-WITHOUT_KERNEL = frozenset(("rendering", "touched"))
+WITHOUT_KERNEL = frozenset(("exposition", "rendering", "touched"))
 ROUNDS = 5
 WIDTHS = (56, 10, 21, 13, 12)
 MET = {True: "met", False: "MISSED", None: ""}

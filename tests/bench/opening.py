@@ -36,10 +36,9 @@ def main() -> None:
     mark("imports")
     loader = loading.BccLoader() if loader_name == "bcc" else loading.LibbpfLoader(without=loading.unused_programs())
     mark("open and load")
-    table = loading.table()
-    mark("automaton read")
-    loader.update("automata", bytes(4), table)
-    mark("automaton written")
+    for number, part in enumerate(loading.tables()):
+        loader.update("automata", number.to_bytes(4, "little"), part)
+    mark("automaton read and written")
     found = libraries.Libraries()
     libssl = [path for path in libraries.installed("") if path.name.startswith("libssl")]
     targets = found.prepare(libssl)

@@ -23,6 +23,7 @@ CONTRACT = {
     "llm_streams_total": ("counter", f"{EXCHANGE} outcome closed_by first_token"),
     "llm_tokens_total": ("counter", f"{EXCHANGE} type source"),
     "llm_finish_total": ("counter", f"{EXCHANGE} reason"),
+    "llm_ratelimit_remaining_ratio": ("gauge", f"{EXCHANGE} kind"),
     "llm_requests_in_flight": ("gauge", EXCHANGE),
     "llm_request_oldest_seconds": ("gauge", f"{EXCHANGE} phase"),
     "llm_tls_handshake_duration_seconds": ("histogram", CONNECTION),

@@ -36,7 +36,7 @@ class Metric:
 
     `zeros` are the values of `extra` that are exported at 0 as soon as the shared labels are known, so that
     `increase()` sees the first event. `keeps_highest`: a gauge of several values given at once shows the highest, not
-    their sum.
+    their sum. `keeps_lowest`: a gauge shows the lowest since the last scrape, and goes when nothing comes any more.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
     zeros: tuple[tuple[str, ...], ...] = ()
     keeps_highest: bool = False
+    keeps_lowest: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -91,6 +92,7 @@ FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "refusal", "
 OPERATIONS = ("chat", "text_completion", "generate_content", "embeddings", OTHER)
 ROLES = ("client", "server")
 PHASES = ("first_token", "streaming")
+RATELIMIT_KINDS = ("requests", "tokens", "input_tokens", "output_tokens")
 LOSS_REASONS = (
     "ring_full",  # the ring buffer between kernel and exporter was full
     "exchanges_full",  # more open exchanges than the kernel's table holds
@@ -144,6 +146,7 @@ FIRST_TOKEN = Label("first_token", "false: it surely ended without content", BOO
 TOKEN_TYPE = Label("type", "input includes cache, output includes reasoning", TOKEN_TYPES)
 SOURCE = Label("source", "where the token count comes from; one content event is one of `chunks`", TOKEN_SOURCES)
 FINISH_REASON = Label("reason", "normalised finish reason", FINISH_REASONS)
+RATELIMIT_KIND = Label("kind", "what the provider limits", RATELIMIT_KINDS)
 PHASE = Label("phase", "first_token: no content yet; streaming: content has come", PHASES)
 LOSS_REASON = Label("reason", "what was lost where", LOSS_REASONS)
 PARSE_REASON = Label("reason", "what could not be read", PARSE_REASONS)
@@ -255,6 +258,15 @@ TOKENS = _counter(
 FINISHES = _counter(
     "llm_finish_total", "Finished choices by normalised reason.", extra=(FINISH_REASON,), zeros=_one(FINISH_REASON)
 )
+RATELIMIT = Metric(
+    "llm_ratelimit_remaining_ratio",
+    MetricType.GAUGE,
+    "What is left of a limit, by the answers' headers: the lowest since the last scrape, for a minute at most.",
+    "ratio",
+    EXCHANGE_LABELS,
+    (RATELIMIT_KIND,),
+    keeps_lowest=True,
+)
 IN_FLIGHT = Metric(
     "llm_requests_in_flight",
     MetricType.GAUGE,
@@ -353,7 +365,7 @@ BPF_RUNS = _counter(
 
 EXCHANGE_METRICS = (
     *(REQUESTS, DURATION, FIRST_BYTE, TTFT, TTFO, TPOT, THROUGHPUT, MAX_GAP, STREAMS, TOKENS, FINISHES),
-    *(IN_FLIGHT, OLDEST),
+    *(RATELIMIT, IN_FLIGHT, OLDEST),
 )
 CONNECTION_METRICS = (HANDSHAKE, TLS_FAILURES)
 SELF_METRICS = (

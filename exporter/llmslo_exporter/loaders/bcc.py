@@ -179,7 +179,7 @@ class BccLoader:
     def update(self, table: str, key: bytes, value: bytes) -> None:
         """Set a map's value; a shorter one is padded with zeros."""
         size = self._lib.bpf_table_leaf_size_id(self._bpf.module, self._tables[table].map_id)
-        if self._lib.bpf_update_elem(self._fd(table), key, ctypes.create_string_buffer(value, size), 0) < 0:
+        if self._lib.bpf_update_elem(self._fd(table), key, value.ljust(size, b"\0"), 0) < 0:
             msg = f"cannot write map {table}: {os.strerror(ctypes.get_errno())}"
             raise KernelError(msg)
 

@@ -172,7 +172,7 @@ class LibbpfLoader:
     def update(self, table: str, key: bytes, value: bytes) -> None:
         """Set a map's value; a shorter one is padded with zeros."""
         fd, _, size = self._map(table)
-        code = self._lib.bpf_map_update_elem(fd, key, ctypes.create_string_buffer(value, size), 0)
+        code = self._lib.bpf_map_update_elem(fd, key, value.ljust(size, b"\0"), 0)
         if code:
             msg = f"cannot write map {table}: {os.strerror(-code)}"
             raise KernelError(msg)
