@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from llmslo_exporter import arguments, cli, daemon, once, top
+from llmslo_exporter import arguments, check, cli, daemon, once, top
 from llmslo_exporter.written import written
 
 COMMANDS: dict[str, cli.Command] = {
     "": lambda options, asked: daemon.run(options, asked.source),
     arguments.SCHEMA: lambda _options, _asked: schema(),
+    arguments.CHECK: check.run,
     arguments.TOP: top.run,
     arguments.ONCE: lambda options, asked: once.run(options, asked.once_s),
 }

@@ -15,7 +15,7 @@ from llmslo_exporter.builds import Builds
 from llmslo_exporter.elf import ElfError, Read, opened_read
 from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.mappings import Mapping, parse, read_maps
-from llmslo_exporter.processes import Process, Processes
+from llmslo_exporter.processes import Processes
 from llmslo_exporter.tls_marks import BlindSpot
 from llmslo_exporter.workload import cgroup_path
 
@@ -61,14 +61,13 @@ class Survey:
         count = closed = 0
         known = Processes(self.proc)
         for pid in sorted(int(entry.name) for entry in self.proc.iterdir() if entry.name.isdigit()):
-            if pid == os.getpid() or self._is_kernel_thread(pid):
+            executable = "" if pid == os.getpid() else self._executable(pid)
+            closed += executable is None
+            process = known.see(pid) if executable else None
+            count += executable != ""
+            if process is None or not executable:
                 continue
-            count += 1
-            process = known.see(pid)
-            if process is None:
-                closed += (self.proc / str(pid)).exists()
-                continue
-            if self._is_excluded(pid, process):
+            if self.exclusions.excludes(executable, cgroup_path(process.cgroups)):
                 excluded[process.name] += 1
                 continue
             is_hooked, spoken = self._of(pid, until_s)
@@ -83,20 +82,15 @@ class Survey:
             len(self._left),
         )
 
-    def _is_kernel_thread(self, pid: int) -> bool:
+    def _executable(self, pid: int) -> str | None:
+        """Return the path of the executable; empty: a kernel thread, or the process has ended; None: not for us."""
         try:
-            return not (self.proc / str(pid) / "cmdline").read_bytes()[:1] and not os.path.lexists(
-                (self.proc / str(pid) / "exe").readlink()
-            )
-        except OSError as error:
-            return isinstance(error, FileNotFoundError)
-
-    def _is_excluded(self, pid: int, process: Process) -> bool:
-        try:
-            executable = str((self.proc / str(pid) / "exe").readlink()).removesuffix(" (deleted)")
+            return str((self.proc / str(pid) / "exe").readlink()).removesuffix(" (deleted)")
+        except PermissionError:
+            # Kernel threads are closed too, but have no command line, which all may read.
+            return None if _has_command_line(self.proc / str(pid) / "cmdline") else ""
         except OSError:
-            executable = ""
-        return self.exclusions.excludes(executable, cgroup_path(process.cgroups))
+            return ""
 
     def _of(self, pid: int, until_s: float) -> tuple[bool, set[str]]:
         """Return whether the process has TLS with hooks, and the names of TLS without."""
@@ -161,6 +155,14 @@ class Survey:
                         return True
         except OSError:
             pass
+        return False
+
+
+def _has_command_line(path: Path) -> bool:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return bool(file.read(1))
+    except OSError:
         return False
 
 

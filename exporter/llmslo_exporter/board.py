@@ -29,8 +29,7 @@ class _Column:
 
 
 _COLUMNS = (
-    _Column("NAMESPACE", 9, 20, 13, lambda row: row.namespace or NOTHING, left),
-    _Column("WORKLOAD", 13, 40, 1, lambda row: row.workload, left),
+    _Column("WORKLOAD", 13, 48, 1, lambda row: "/".join(filter(None, (row.namespace, row.workload))), left),
     _Column("MODEL", 15, 48, 2, lambda row: row.model, left),
     _Column("PROVIDER", 10, 18, 10, lambda row: row.provider, left),
     _Column("OPERATION", 9, 16, 12, lambda row: row.operation, left),
@@ -48,7 +47,7 @@ _COLUMNS = (
 
 def lines(rows: Sequence[Row], columns: int, *, is_coloured: bool = False) -> Iterator[str]:
     """Yield the heading and a line for each row, each at most `columns` wide (20 at least)."""
-    chosen = _chosen(max(columns, _MIN_COLUMNS), {row.namespace for row in rows} - {""})
+    chosen = _chosen(max(columns, _MIN_COLUMNS))
     heading = " ".join(column.fill(column.title, size) for column, size in chosen).rstrip()
     yield f"{BOLD}{heading}{PLAIN}" if is_coloured else heading
     for row in rows:
@@ -86,16 +85,13 @@ def count(value: int) -> str:
     return "many"
 
 
-def _chosen(columns: int, namespaces: set[str]) -> list[tuple[_Column, int]]:
+def _chosen(columns: int) -> list[tuple[_Column, int]]:
     """Return the columns that fit, each with its size: names get what is left."""
     kept: list[_Column] = []
     for column in sorted(_COLUMNS, key=lambda column: column.rank):
-        if column.title == "NAMESPACE" and not namespaces:
-            continue
         if sum(other.least + 1 for other in kept) + column.least > columns:
             break
         kept.append(column)
-    kept = kept or [_COLUMNS[1]]
     sizes = {column.title: column.least for column in kept}
     left_over = columns - sum(sizes.values()) - (len(kept) - 1)
     while left_over > 0 and (growing := [column for column in kept if sizes[column.title] < column.most]):

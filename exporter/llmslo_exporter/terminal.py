@@ -76,11 +76,15 @@ class Screen:
             with suppress(termios.error):
                 termios.tcsetattr(self._keys, termios.TCSADRAIN, self._modes)
 
-    def show(self, lines: Sequence[str]) -> None:
-        """Draw `lines` over what was there, as many as there are rows. Raises OSError when the terminal is gone."""
+    def show(self, lines: Sequence[str]) -> bool:
+        """Draw `lines` over what was there, as many as there are rows; return False when the terminal is gone."""
         self._size = size_of(self._out)
         shown = "\r\n".join(f"{line}{_TO_LINE_END}" for line in lines[: self._size.rows])
-        self._write(f"{_HOME}{shown}{_TO_END}")
+        try:
+            self._write(f"{_HOME}{shown}{_TO_END}")
+        except OSError:
+            return False
+        return True
 
     def waits(self, timeout_s: float) -> bool:
         """Wait, at most so long, for a reason to draw again; return False when it is to end."""
@@ -96,7 +100,10 @@ class Screen:
     def _listens(self, pause_s: float) -> bool:
         keys = [] if self._keys is None else [self._keys]
         if select.select(keys, [], [], pause_s)[0]:
-            pressed = os.read(keys[0], 64)
+            try:
+                pressed = os.read(keys[0], 64)
+            except OSError:  # hung up
+                return False
             if not pressed or set(pressed) & set(_QUIT):
                 return False
         number = arrived(_SIGNALS, 0.0)
@@ -104,6 +111,7 @@ class Screen:
             self.leave()
             os.kill(os.getpid(), signal.SIGSTOP)
             self.enter()
+            self._size = Size(0, 0)  # whatever is there now, it is not our table
             return True
         return number is None
 

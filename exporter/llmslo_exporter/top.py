@@ -8,8 +8,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Self
 
 from llmslo_exporter.activity import Activity, Row
@@ -19,6 +19,7 @@ from llmslo_exporter.columns import left
 from llmslo_exporter.events import LOSSES
 from llmslo_exporter.instance import watching
 from llmslo_exporter.options import Options
+from llmslo_exporter.scraped import Scraped
 from llmslo_exporter.signals import ENDING, arrived, deferred
 from llmslo_exporter.terminal import drawn, is_coloured, is_drawable, size_of
 from llmslo_exporter.tracer import Tracer
@@ -52,35 +53,62 @@ def run(options: Options, asked: Invocation) -> int:
 
     Raises ExporterError when the user must act.
     """
-    activity = Activity(options.limits, time.monotonic)
-    with deferred(ENDING), watching(options, activity) as (_, tracer):
-        tracer.start()
-
-        def rows() -> tuple[Row, ...]:
-            if tracer.failure is not None:
-                raise tracer.failure
-            tracer.drain()
-            activity.under_way(tuple(tracer.in_flight()))
-            return activity.rows()
-
-        if is_drawable(sys.stdout, os.environ) and not asked.is_json:
-            _live(rows, asked, tracer)
-        else:
-            _printed(rows, asked)
+    with deferred(ENDING):
+        if asked.url is not None:
+            _shown(Table(Scraped(asked.url, time.monotonic).rows, lambda: asked.url or ""), asked)
+            return 0
+        activity = Activity(options.limits, time.monotonic)
+        with watching(options, activity) as (_, tracer):
+            tracer.start()
+            _shown(Table(lambda: _seen(activity, tracer), lambda: _losses(tracer)), asked)
     return 0
 
 
-def _live(rows: Callable[[], Sequence[Row]], asked: Invocation, tracer: Tracer) -> None:
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is shown: `rows` now, and a word on where they come from."""
+
+    rows: Callable[[], Sequence[Row]]
+    note: Callable[[], str]
+
+
+def _seen(activity: Activity, tracer: Tracer) -> Sequence[Row]:
+    if tracer.failure is not None:
+        raise tracer.failure
+    tracer.drain()
+    activity.under_way(tuple(tracer.in_flight()))
+    return activity.rows()
+
+
+def _losses(tracer: Tracer) -> str:
+    counters = tracer.kernel_counters()
+    lost = sum(counters[name] for name in LOSSES)
+    return f"{lost} losses" if lost else ""
+
+
+def _shown(table: Table, asked: Invocation) -> None:
+    if is_drawable(sys.stdout, os.environ) and not asked.is_json:
+        _live(table, asked)
+    else:
+        _printed(table, asked)
+
+
+def _live(table: Table, asked: Invocation) -> None:
     shown = 0
-    # OSError: the terminal is gone, nobody looks any more.
-    with suppress(OSError), _LastWarning().instead_of_the_log() as warning, drawn(sys.stdout, sys.stdin) as screen:
+    with _LastWarning().instead_of_the_log() as warning, drawn(sys.stdout, sys.stdin) as screen:
         while shown != asked.count:
             size = size_of(sys.stdout)
-            table = list(lines(rows(), size.columns, is_coloured=is_coloured(os.environ)))
-            screen.show([*_fitted(table, size.rows - 1), left(_foot(table, tracer, warning.text), size.columns)])
+            text = list(lines(table.rows(), size.columns, is_coloured=is_coloured(os.environ)))
+            foot = "  ".join(filter(None, (HELP, _counted(text), table.note(), warning.text)))
+            if not screen.show([*_fitted(text, size.rows - 1), left(foot, size.columns)]):
+                return
             if not screen.waits(asked.interval_s):
                 return
             shown += 1
+
+
+def _counted(table: list[str]) -> str:
+    return "no calls seen yet" if len(table) == 1 else f"{len(table) - 1} rows"
 
 
 def _fitted(table: list[str], rows: int) -> list[str]:
@@ -88,18 +116,11 @@ def _fitted(table: list[str], rows: int) -> list[str]:
     return (table + [""] * rows)[:rows]
 
 
-def _foot(table: list[str], tracer: Tracer, warning: str) -> str:
-    calls = "no calls seen yet" if len(table) == 1 else f"{len(table) - 1} rows"
-    counters = tracer.kernel_counters()
-    lost = sum(counters[name] for name in LOSSES)
-    return "  ".join(filter(None, (HELP, calls, f"{lost} losses" if lost else "", warning)))
-
-
-def _printed(rows: Callable[[], Sequence[Row]], asked: Invocation) -> None:
+def _printed(table: Table, asked: Invocation) -> None:
     """Print a table, or a JSON object, at the end of each interval."""
     printed = 0
     while printed != asked.count and arrived(ENDING, asked.interval_s) is None:
-        found = rows()
+        found = table.rows()
         text = _json(found) if asked.is_json else _plain(found)
         if not written(sys.stdout, text):
             return
