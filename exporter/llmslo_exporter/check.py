@@ -48,7 +48,7 @@ class Report:
 def run(options: Options, asked: Invocation) -> int:
     """Print what was found; return 0 when the exporter can run, else 1."""
     conditions = [*Host().conditions(), *_kernel_parts(), *_loaders(options.loader, is_wanted=asked.loads)]
-    neighbour = look(options.address)
+    neighbour = look(options.address.host, options.address.port)
     report = Report((*conditions, _address(options, neighbour)), Survey(options.tls_exclude).view(), neighbour)
     written(sys.stdout, _json(report) if asked.is_json else "".join(f"{line}\n" for line in _text(report)))
     return 0 if report.can_run else CANNOT_RUN

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from llmslo_exporter import catalog
 from llmslo_exporter.catalog import MetricType
-from llmslo_exporter.options import Address
 from llmslo_exporter.samples import Sample, samples
 
 MAX_BYTES = 1 << 20  # only the exporter's own families are asked for: some 20 KB
@@ -16,6 +15,8 @@ _PATIENCE_S = 5.0
 # Its own counters that only grow when something was not seen, and gauges of who is left out.
 _NO_LOSS = {catalog.BPF_SECONDS.name, catalog.BPF_RUNS.name, catalog.COMPRESSED.name}
 _LEFT_OUT = "left_out"
+# What an address to listen on means for who calls.
+_HERE = {"": "localhost", "::": "::1", "0.0.0.0": "127.0.0.1"}  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class Neighbour:
     losses: tuple[tuple[str, float], ...] = ()  # series that are not 0
 
 
-def look(address: Address) -> Neighbour | None:
-    """Return who listens at `address`; None: nobody does. Nothing is raised."""
+def look(host: str, port: int) -> Neighbour | None:
+    """Return who listens there, at an empty host on this node; None: nobody does. Nothing is raised."""
     asked = "&".join(f"name[]={name}" for name in (catalog.BUILD_INFO.name, *_lossy()))
-    connection = http.client.HTTPConnection(_reachable(address), address.port, timeout=_PATIENCE_S)
+    connection = http.client.HTTPConnection(_HERE.get(host, host), port, timeout=_PATIENCE_S)
     try:
         connection.request("GET", f"/metrics?{asked}")
         text = connection.getresponse().read(MAX_BYTES).decode("utf-8", "replace")
@@ -66,7 +67,3 @@ def _lossy() -> list[str]:
         for metric in catalog.SELF_METRICS
         if metric.name not in _NO_LOSS and (metric.type is MetricType.COUNTER or _LEFT_OUT in metric.name)
     ]
-
-
-def _reachable(address: Address) -> str:
-    return {"": "localhost", "::": "::1", "0.0.0.0": "127.0.0.1"}.get(address.host, address.host)  # noqa: S104

@@ -12,7 +12,6 @@ import pytest
 
 from llmslo_exporter import neighbour
 from llmslo_exporter.catalog import BUILD_INFO, EVENTS_LOST
-from llmslo_exporter.options import Address
 from llmslo_exporter.written import written
 from tests.exporter.test_scraped import Exporter, served
 
@@ -71,7 +70,7 @@ def test_a_settings_file_with_a_mistake_is_told_and_1(tmp_path):
 
 def looked(url):
     host, _, port = url.removeprefix("http://").partition("/")[0].partition(":")
-    return neighbour.look(Address(host, int(port)))
+    return neighbour.look(host, int(port))
 
 
 def test_an_exporter_that_runs_tells_what_it_lost():
@@ -103,8 +102,8 @@ def test_something_else_at_the_address_is_named(body):
 
 
 def test_nobody_at_the_address():
-    assert neighbour.look(Address("127.0.0.1", 1)) is None
-    assert not neighbour.look(Address("no-such-host.invalid", 1)).is_exporter
+    assert neighbour.look("127.0.0.1", 1) is None
+    assert not neighbour.look("no-such-host.invalid", 1).is_exporter
 
 
 def test_text_is_written_whatever_the_terminals_encoding():
