@@ -54,6 +54,7 @@ struct automaton {
 #define A_SWITCH 0x0400   /* status 101 */
 #define A_BODYLESS 0x0800 /* status 204, 304 */
 #define A_LENGTH 0x1000   /* the first digit of a Content-Length: the number begins anew */
+#define A_FOREIGN (A_SSE | A_NDJSON) /* both: Amazon's event stream, with A_SWITCH HTTP/2 */
 #define A_TO_CLOSE 0x2000 /* no automaton action: the body ends with the connection */
 
 /* Actions while reading an event stream. */
@@ -89,7 +90,7 @@ enum body_kind { BODY_SKIP = 0, BODY_SSE = 1, BODY_NDJSON = 2, BODY_SHIP = 3 };
 #define X_SCAN_LOST 0x10
 #define X_PIECES_LOST 0x20
 #define X_MID 0x40 /* a stream whose request was not seen: remembered so that it counts once */
-#define X_SWITCHED 0x80
+#define X_SWITCHED 0x80 /* what follows is counted as not read */
 
 struct stream_key {
 	u64 ptr;   /* SSL * of a process, or struct sock * */
@@ -244,6 +245,7 @@ enum loss {
 	SEEN_MID_STREAM = 9,
 	SEEN_H2 = 10,
 	SEEN_WEBSOCKET = 11,
-	COUNTERS = 12,
+	SEEN_EVENTSTREAM = 12,
+	COUNTERS = 13,
 };
 #endif

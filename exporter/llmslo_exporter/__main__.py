@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from llmslo_exporter import arguments, check, cli, daemon, once, top
+from llmslo_exporter import arguments, check, cli, crash, daemon, once, top
 from llmslo_exporter.written import written
 
 COMMANDS: dict[str, cli.Command] = {
@@ -26,6 +26,7 @@ def schema() -> int:
 
 def main() -> None:
     """Run the command and exit."""
+    crash.install()
     sys.exit(cli.main(sys.argv[1:], COMMANDS))
 
 

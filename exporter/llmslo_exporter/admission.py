@@ -96,18 +96,22 @@ class Admission:
     def place(  # noqa: PLR0913 -- the contract's labels
         self, workload: Workload, provider: str, model: str | None, operation: str, role: Role, *, answered: bool
     ) -> Place:
-        """Return the label values; a new model name is let in only if `answered`: a 2xx came back."""
+        """Return the label values; a new model name is let in only if `answered`: a 2xx came back.
+
+        What is no name, for its length or for what cannot be printed, is dropped as what is over a cap.
+        """
         dropped: list[str] = []
-        if not self._workloads.admit(workload.namespace, workload.workload):
+        names = (workload.namespace or workload.workload, workload.workload)
+        if not all(map(is_name, names)) or not self._workloads.admit(workload.namespace, workload.workload):
             dropped.append(DROPPED_WORKLOADS)
             known = self._workloads.has_namespace(workload.namespace)
             workload = Workload(workload.namespace if known else OTHER, OTHER)
-        if not self._providers.admit(provider):
+        if not is_name(provider) or not self._providers.admit(provider):
             dropped.append(DROPPED_PROVIDERS)
             provider = OTHER
-        if model is None or not is_name(model) or not (answered or (model,) in self._models):
+        if model is None or not (answered or (model,) in self._models):
             model = OTHER
-        elif not self._models.admit(model):
+        elif not is_name(model) or not self._models.admit(model):
             dropped.append(DROPPED_MODELS)
             model = OTHER
         return Place(workload, provider, model, OPERATION.known(operation), role, tuple(dropped))

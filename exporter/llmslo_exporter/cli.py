@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from llmslo_exporter import logs
+from llmslo_exporter import crash, logs
 from llmslo_exporter.arguments import PROGRAM, Invocation, parse
 from llmslo_exporter.errors import ConfigurationError, ExporterError
 from llmslo_exporter.options import Options
@@ -38,8 +37,8 @@ def main(argv: Sequence[str], commands: Mapping[str, Command]) -> int:
         return USER
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 -- the last line of defence: a traceback and a code of its own
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: a traceback and a code of its own
+        sys.stderr.write(crash.told(error))
         return BUG
 
 

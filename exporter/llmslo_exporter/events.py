@@ -39,7 +39,7 @@ LOSSES = (
     *("ring_full", "exchanges_full", "no_memory", "calls_full", "copy_failed", "not_scanned", "unreadable"),
     *("body_bound", "framing"),
 )
-SEEN = ("mid_stream", "h2", "websocket")
+SEEN = ("mid_stream", "h2", "websocket", "eventstream")
 COUNTERS = LOSSES + SEEN
 
 Identity: TypeAlias = tuple[int, int, int]  # pointer, owner, start in ns: one exchange

@@ -50,6 +50,7 @@ class Fault(Enum):
 
     HEAD = "head"  # the answer began with no status line
     ENCODING = "encoding"  # a content coding that is unknown here, or not what the bytes are in
+    SIZE = "size"  # a body that opens to more than is read
     JSON = "json"  # a whole successful answer that is no JSON
     EVENT = "event"  # an event of a stream that is neither JSON nor a terminal
 

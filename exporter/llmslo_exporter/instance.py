@@ -80,6 +80,7 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool, settings: Callable[[
             "mid_stream": counters["mid_stream"],
             "h2": counters["h2"],
             "websocket": counters["websocket"],
+            "eventstream": counters["eventstream"],
             "late_attach": tracer.counts.late_attach,
             "no_tls_symbols": tracer.counts.no_tls_symbols,
         }

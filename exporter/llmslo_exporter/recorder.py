@@ -61,7 +61,7 @@ class Recorder:
 
     def show_in_flight(self, flights: Iterable[InFlight]) -> None:
         """Set the gauges to what is under way now; all others become 0."""
-        # Asked before our lock: who knows them holds a lock of its own, and records under it.
+        # Whoever knows them may hold a lock while it tells, under which it also records: not both in two orders.
         flights = tuple(flights)
         with self._lock:
             placed = [

@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 POLL_MS = 100  # ended exchanges do not wake us: they wait at most so long
 # A new process maps its libraries within milliseconds, an interpreter loads TLS when it is imported.
 LOOKS_S = (0.0, 0.02, 0.1, 0.3, 1.0, 3.0)
+# Of one turn at the ring: more may come than can be read, and a scrape waits for the turn.
+TURN_S = 0.1
 SWEEP_S = 10.0  # all processes again: a library loaded late, an exit that was missed
 THOROUGH = 6  # of so many sweeps one looks also at processes that seem unchanged: they may have changed their cgroup
 FORGET_S = 60.0  # facts of an ended process: its last exchanges are recorded by then
@@ -99,6 +101,8 @@ class Tracer:
         self._late: set[int] = set()
         self._looks: list[tuple[float, int, int]] = []  # when, pid, how many looks before
         self._sweeps = 1  # the start looked at all of them
+        self._turn_ends_s = 0.0
+        self._is_cut = False
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._ready = threading.Event()
@@ -139,7 +143,7 @@ class Tracer:
     def drain(self) -> None:
         """Take what the ring holds now."""
         with self._lock:
-            self._loader.consume()
+            self._consume()
 
     def close(self) -> None:
         """Stop, take what is left, and unload."""
@@ -148,7 +152,7 @@ class Tracer:
             self._thread.join()
         with self._lock:
             if self._ready.is_set():
-                self._loader.consume()
+                self._consume()
             self._loader.close()
 
     def wait(self) -> None:
@@ -163,7 +167,7 @@ class Tracer:
             while not self._stopping.is_set():
                 poll.poll(self._patience_ms())
                 with self._lock:
-                    self._loader.consume()
+                    self._consume()
                     self._look_again(time.monotonic())
                     if time.monotonic() >= next_sweep:
                         self._sweep()
@@ -177,13 +181,25 @@ class Tracer:
             return POLL_MS
         return min(POLL_MS, max(0.0, (self._looks[0][0] - time.monotonic()) * 1000))
 
-    def _sample(self, raw: bytes) -> None:
+    def _consume(self) -> bool:
+        """Take what is in the ring, for so long; return whether that was all."""
+        self._turn_ends_s = time.monotonic() + TURN_S
+        self._is_cut = False
+        self._loader.consume()
+        return not self._is_cut
+
+    def _sample(self, raw: bytes) -> bool:
         try:
             kind, _ = RECORD_HEAD.unpack_from(raw)
             self._handlers[kind](raw)
         except (DecodeError, KeyError, ValueError):
             self.counts.decode += 1
             log.debug("record not understood", extra={"bytes": len(raw)})
+        except Exception as error:  # a bug of ours that one exchange brings out must not cost the others
+            self.counts.decode += 1
+            log.exception("record not read", exc_info=error)
+        self._is_cut = time.monotonic() > self._turn_ends_s
+        return not self._is_cut
 
     def _take_exchange(self, raw: bytes) -> None:
         identity = decode_hot(memoryview(raw)[HOT_AT:]).identity
@@ -283,8 +299,8 @@ class Tracer:
         if not waiting:
             return
         opened = {entry.hot.identity for entry in self._ledger.entries()}
-        self._loader.consume()  # the record of what was open neither before nor at the look is in the ring
-        self._assembly.forget(waiting - opened)
+        if self._consume():  # the record of what was open neither before nor at the look is in the ring
+            self._assembly.forget(waiting - opened)
 
     def in_flight(self) -> Iterator[InFlight]:
         """Yield the exchanges under way, from the kernel's own table."""

@@ -84,6 +84,7 @@ class Wire:
     """The bytes that matter in one dialect's streams.
 
     `paths`: endings of the request path (what follows is a blank, `?`), e.g. "/chat/completions".
+    `sockets`: such endings where a GET may open a WebSocket.
     `output`, `reasoning`: JSON keys whose non-empty string value makes the event content.
     `finish`: keys whose string value is a finish reason, but for the words of `unfinished`.
     `errors`: keys whose non-null value is an in-stream error.
@@ -94,6 +95,7 @@ class Wire:
 
     name: str
     paths: tuple[str, ...]
+    sockets: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     reasoning: tuple[str, ...] = ()
     unit: Unit | None = None

@@ -62,7 +62,13 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
         return 0
     from llmslo_rulegen import commands  # noqa: PLC0415
 
-    run = {"render": commands.render, "check": commands.check, "test": commands.test, "explain": commands.tell}
+    run = {
+        "render": commands.render,
+        "check": commands.check,
+        "test": commands.test,
+        "explain": commands.tell,
+        "backfill": commands.backfill,
+    }
     given = {key: value for key, value in vars(found).items() if key != "command"}
     given["files"] = tuple(given.get("files", ()))
     if found.command == "explain":
@@ -130,6 +136,11 @@ def _explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
+def _backfill(parser: argparse.ArgumentParser) -> None:
+    _files(parser)
+    parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
+
+
 def _files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILES", help="SLO files, version llmslo/v1")
 
@@ -153,6 +164,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("say what is wrong: files, expressions, promtool, drift of what was rendered", _check),
     "test": ("run the tests of every SLO with promtool", _test),
     "explain": ("say an SLO's numbers in words", _explain),
+    "backfill": ("print rules for promtool that count what Prometheus has already", _backfill),
     "schema": ("print the JSON Schema of SLO files", _nothing),
     "slis": ("list the SLIs of each source and the metrics they are made of", _slis),
 }

@@ -76,7 +76,7 @@ def _tiers(file: FileShape, one: SloShape, here: Remarks) -> tuple[Tier, ...] | 
 
 def _tier_faults(file: FileShape, one: SloShape, tier: TierShape) -> Iterator[str]:
     highest = 100 / (100 - one.objective)
-    if Decimal(str(tier.factor)) >= highest:
+    if Decimal(str(tier.factor)) > highest:
         why = f"a total outage burns {float(highest):g} times the budget"
         yield f"a factor of {tier.factor:g} never fires at {one.objective} %, {why}: write less"
     short, long = durations.show(tier.short), durations.show(tier.long)

@@ -34,7 +34,7 @@ def read(files: Mapping[str, bytes], *, snap: bool = False) -> Read:
             findings += error.findings
             continue
         if not documents:
-            findings.append(_error(file, 0, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
+            findings.append(_error(file, 1, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
         for document in documents:
             found, wrong = _document(document, snap=snap)
             slos += found

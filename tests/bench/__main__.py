@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from llmslo_exporter.errors import ExporterError
-from tests.bench import application, exposition, hooks, neighbours, reader, reads, rendering, start, touched
+from tests.bench import application, crowd, exposition, hooks, neighbours, reader, reads, rendering, start, touched
 from tests.bench.figures import BenchError, Figure, Line, Missing, Setting
 from tests.e2e.daemon import kernel_is_open
 
 MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "reader": ("a stream of 20 000 chunks, at full speed over TLS", reader.measure),
     "application": ("an application reading 100 chunks a second over TLS", application.measure),
+    "crowd": ("100 streams of 50 events a second over TLS", crowd.measure),
     "hooks": ("BPF programs, time a run", hooks.measure),
     "start": ("start and memory", start.measure),
     "neighbours": ("other work of the node: nginx under wrk", neighbours.measure),

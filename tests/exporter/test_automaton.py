@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llmslo_exporter import actions
 from llmslo_exporter import automaton as a
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import DIALECTS, WIRES
 from llmslo_exporter.dialects.openai import OPENAI_WIRE
 from llmslo_exporter.errors import ExporterError
 from llmslo_exporter.finish import FINISH_VALUES
@@ -20,7 +20,7 @@ from llmslo_exporter.summary import FinishReason
 from tests.exporter import kernel_model as kernel
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "openai").glob("*.sse"))
-TABLE = a.compile_wires([dialect.wire for dialect in DIALECTS])
+TABLE = a.compile_wires(WIRES)
 REQUEST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 1234567\r\n\r\n"
 RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nX-Content-Length: 9\r\n"
@@ -90,7 +90,7 @@ def test_the_path_tells_the_wire_of_the_stream():
             TABLE, message, b"POST /x%b HTTP/1.1\r\nhost: x" % dialect.wire.paths[0].encode(), kernel.DECIMAL
         )
         assert TABLE.streams[message.path >> a.COLUMN_BITS] == TABLE.stream_of(f"/x{dialect.wire.paths[0]}")
-    assert len(set(TABLE.streams)) == len({dialect.wire.name for dialect in DIALECTS})
+    assert len(set(TABLE.streams)) == len({wire.name for wire in WIRES})
     assert TABLE.start_stream % a.COLUMNS == 0  # bpf/exchange.h tries it without a lookup
 
 

@@ -425,7 +425,7 @@ def test_an_error_in_a_compressed_stream_is_seen():
     ("coding", "name"), [(b"br", "br"), (b"zstd", "zstd"), (b"gzip, br", "other"), (b"x", "other")]
 )
 def test_a_stream_that_cannot_be_opened_is_counted_not_guessed(coding, name):
-    found = exchange(encoded(pieces(b"\x1b\x2f\x00\x00"), coding))
+    found = exchange(encoded(pieces(b"\xff\x2f\x00\x00"), coding))
     assert (found.ttft_unknown, found.first_token_s, found.encoding, found.tokens) == (True, None, name, ())
     assert found.stream_outcome is StreamOutcome.COMPLETED  # its framing ended properly
 
@@ -506,8 +506,8 @@ ODD_EVENT = b"data: {not json}\n\n"
 FAULTY = {
     "an answer that is a page": (whole(b"<html>welcome</html>"), {Fault.JSON}),
     "an answer that says gzip and is none": (whole(b"\x1f\x8bnothing", GZIPPED), {Fault.ENCODING}),
-    "an answer in another coding": (whole(b"\x1b\x2f", JSON_HEAD + b"Content-Encoding: br\r\n"), {Fault.ENCODING}),
-    "a stream that cannot be opened": (encoded(pieces(b"\x1b\x2f\x00\x00"), b"br"), {Fault.ENCODING}),
+    "an answer in another coding": (whole(b"\xff\x2f", JSON_HEAD + b"Content-Encoding: br\r\n"), {Fault.ENCODING}),
+    "a stream that cannot be opened": (encoded(pieces(b"\xff\x2f\x00\x00"), b"br"), {Fault.ENCODING}),
     "an odd event": (replace(STREAM, response_body=ODD_EVENT + CHAT_SSE[:1024]), {Fault.EVENT}),
     "an odd event, compressed": (encoded(compressed(events=ODD_EVENT + CHAT_SSE)), {Fault.EVENT}),
     "an answer without a status line": (

@@ -24,7 +24,7 @@ from llmslo_exporter.series import Store
 from llmslo_exporter.summary import Role
 from tests.exporter.exchanges import CHAT, REFUSED, STREAM
 
-NAME = 'odd "name" \\ with\nlines'
+NAME = 'odd "name" \\ with} brace'
 
 
 class Exporter:

@@ -6,6 +6,7 @@ import pytest
 
 from llmslo_exporter import catalog
 from llmslo_exporter.catalog import OTHER, Limits, MetricType
+from llmslo_exporter.sample_lines import Lines
 from llmslo_exporter.series import OVERFLOW_SERIES, TOLD_S, Distribution, Store, Update
 
 DAY = 86_400.0
@@ -125,6 +126,18 @@ def test_the_cap_on_series_holds_and_nothing_is_lost(clock, cap):
     assert sum(reading.value for reading in found) == 3_000
     moved = value(store, catalog.REQUESTS, *(OTHER, OTHER, OTHER, OTHER, "chat", "client"), "ok", "false")
     assert moved == dropped(store) > 0
+
+
+def test_a_million_label_sets_are_counted_and_hold_no_more_than_the_cap(clock):
+    store, lines = Store(clock, Limits()), Lines(catalog.METRICS)
+    for number in range(1_000_000):
+        store.apply(labels(f"w{number}", f"m{number}"), [OK])
+    assert store.size <= Limits().series
+    found = [r for r in store.read()[catalog.REQUESTS.name] if r.labels[-2:] == ("ok", "false")]
+    assert sum(reading.value for reading in found) == 1_000_000
+    assert dropped(store) == 1_000_000 - len(found) + 1  # all of them in one set
+    assert sum(map(len, store.texts(lines)[catalog.REQUESTS.name])) < 40_000_000
+    assert len(store._sets) < 2_000
 
 
 def _series(store):

@@ -52,7 +52,8 @@ def test_sighup_takes_new_settings_in_and_refuses_bad_ones(lab: Lab, tmp_path: P
         file.write_text("providers: {127.0.0.1: corp}\nlog: {level: perf}\n")
         _reread(exporter, 0.0)
         assert exporter.metric(TAKEN) == started
-        assert any(f"{file}:2: log.level: found 'perf'" in line for line in exporter.raw)
+        refused = f"{file}:2: log.level: found 'perf'"
+        _until(lambda: any(refused in line for line in exporter.raw), exporter.tail())
         assert _provider(bench) == "openai"
 
         file.write_text("providers: {127.0.0.1: corp}\nweb: {listen_address: ':1'}\nmetrics: {names: []}\n")

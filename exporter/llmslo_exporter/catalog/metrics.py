@@ -108,6 +108,7 @@ PARSE_REASONS = (
     "framing",  # bytes on the connection that are no HTTP/1.1 message, or pipelined requests
     "head",  # an answer that begins with no status line
     "encoding",  # a content coding that is not known here, or that the bytes are not in
+    "size",  # a compressed body that opens to more than 8 MB
     "json",  # a whole successful answer that is no JSON
     "event",  # an event of a stream that is neither JSON nor a terminal
     OTHER,

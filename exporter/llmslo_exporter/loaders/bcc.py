@@ -215,7 +215,9 @@ class BccLoader:
 
     def open_ring(self, sample: Sample) -> None:
         """Let `sample` see every record of the ring."""
-        self._tables["events"].open_ring_buffer(lambda _context, address, size: sample(ctypes.string_at(address, size)))
+        self._tables["events"].open_ring_buffer(
+            lambda _context, address, size: -1 if sample(ctypes.string_at(address, size)) is False else 0
+        )
 
     def ring_fd(self) -> int:
         """Return a descriptor that polls readable when a record that wakes has come."""

@@ -203,8 +203,7 @@ class LibbpfLoader:
         """Let `sample` see every record of the ring."""
 
         def call(_context: int, address: int, size: int) -> int:
-            sample(ctypes.string_at(address, size))
-            return 0
+            return -1 if sample(ctypes.string_at(address, size)) is False else 0
 
         self._sample = _SAMPLE(call)  # kept: a collected callback would crash the next poll
         self._ring = self._checked(

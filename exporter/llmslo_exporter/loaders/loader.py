@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-Sample = Callable[[bytes], None]  # sees one record
+Sample = Callable[[bytes], object]  # sees one record; False leaves the others for later
 
 
 class Loader(Protocol):
