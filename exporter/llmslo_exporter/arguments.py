@@ -20,6 +20,7 @@ from llmslo_exporter.options import (
     parse_address,
     parse_cap,
     parse_duration,
+    parse_rate,
     parse_rule,
 )
 from llmslo_exporter.settings_file import Source
@@ -30,6 +31,7 @@ DEFAULT_ONCE_S = 10.0
 DEFAULT_INTERVAL_S = 2.0
 MAX_SECONDS = 86_400.0
 MIN_INTERVAL_S = 0.1
+_PLAIN = ("address", "loader", "log_level", "log_format", "bpf_stats", "tls_busy_rate")
 _LIMITS = ("models", "providers", "workloads", "series", "idle_s")
 
 Value = TypeVar("Value")
@@ -66,9 +68,7 @@ def parse(argv: Sequence[str]) -> Invocation:
 def _override(found: argparse.Namespace, command: str) -> Callable[[Options], Options]:
     """Return what puts the flags that were given over the settings of a file."""
     given = vars(found)
-    simple: dict[str, Any] = {
-        name: given[name] for name in ("address", "loader", "log_level", "log_format", "bpf_stats") if name in given
-    }
+    simple: dict[str, Any] = {name: given[name] for name in _PLAIN if name in given}
     # A person at a terminal wants the result, and of the log only what is wrong.
     quiet = {"log_level": "warn"} if command and not given.get("file") else {}
     limits = {name: given[name] for name in _LIMITS if name in given}
@@ -146,6 +146,14 @@ def _settings() -> argparse.ArgumentParser:
         metavar="PATTERN",
         help="no probes in these processes: NAME or /PATH of an executable, or cgroup:/PATH, * and ? allowed;"
         " may be given again, instead of those of the file",
+    )
+    add(
+        "--tls.busy-rate",
+        dest="tls_busy_rate",
+        type=_typed(parse_rate),
+        metavar="N",
+        help="TLS calls a second from which a process that makes no LLM call is left out for a while; 0: never"
+        f" (default: {defaults.tls_busy_rate})",
     )
     for name, default, text in (
         ("models", defaults.limits.models, "model names before _other"),

@@ -24,6 +24,7 @@ from llmslo_exporter.errors import ConfigurationError
 from llmslo_exporter.exclusions import Exclusions, parse_exclusion
 from llmslo_exporter.options import (
     DEFAULT_ADDRESS,
+    DEFAULT_BUSY_RATE,
     MAX_PROVIDER,
     LoaderName,
     LogFormat,
@@ -51,7 +52,6 @@ _NEEDED = {
     "model_type": "a mapping of keys to values",
     "dict_type": "a mapping of hosts to providers",
     "tuple_type": "a list, one item a line, each after `- `",
-    "greater_than_equal": "a whole number of at least 1",
     "less_than_equal": f"a number of at most {MAX_CAP}",
     "too_long": "a shorter list",
 }
@@ -149,6 +149,12 @@ class TlsShape(_Shape):
         description="Processes without probes: NAME or /PATH of an executable, or cgroup:/PATH; * and ? are wildcards.",
     )
 
+    busy_rate: Annotated[int, Field(ge=0, le=MAX_CAP)] = Field(
+        default=DEFAULT_BUSY_RATE,
+        description="TLS calls a second from which a process that makes no LLM call is left out for a while; 0: never."
+        " A change needs a restart.",
+    )
+
 
 class MetricsShape(_Shape):
     """What /metrics shows."""
@@ -213,6 +219,7 @@ def _options(shape: FileShape) -> Options:
         provider_map={parse_place(place): provider for place, provider in shape.providers.items()},
         limits=Limits(limits.models, limits.providers, limits.workloads, limits.series, parse_duration(limits.idle)),
         tls_exclude=Exclusions(shape.tls.exclude),
+        tls_busy_rate=shape.tls.busy_rate,
         families=frozenset(shape.metrics.names),
     )
 
@@ -238,6 +245,8 @@ def _said(path: Path, detail: Mapping[str, Any]) -> str:
         return f"found an unknown key, needed one of {', '.join(known)}{hint}"
     if kind == "value_error":
         return f"found {context['error']}"
+    if kind == "greater_than_equal":
+        return f"found {_shown(given)}, needed a whole number of at least {context['ge']}"
     needed = f"one of {', '.join(_words(context))}" if kind == "literal_error" else _NEEDED.get(kind, detail["msg"])
     return f"found {_shown(given)}, needed {needed}"
 

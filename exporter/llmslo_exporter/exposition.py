@@ -58,6 +58,9 @@ class Sources:
     unparsed: Counts = _nothing  # by catalog.UNPARSED_REASONS
     probes_attached: Counts = _nothing  # by hook
     probes_single_stepped: Counts = _nothing  # by hook
+    left_out: Counts = _nothing  # by catalog.LEFT_OUT_REASONS: processes
+    left_out_seconds: Counts = _nothing
+    files_refused: Counts = _nothing  # by catalog.REFUSAL_REASONS
     bpf_run_seconds: Counts = _nothing  # by program; empty without --bpf.stats
     bpf_runs: Counts = _nothing
 
@@ -69,6 +72,9 @@ class Sources:
             catalog.UNPARSED.name: self.unparsed,
             catalog.PROBES_ATTACHED.name: self.probes_attached,
             catalog.PROBES_SINGLE_STEPPED.name: self.probes_single_stepped,
+            catalog.LEFT_OUT.name: self.left_out,
+            catalog.LEFT_OUT_SECONDS.name: self.left_out_seconds,
+            catalog.FILES_REFUSED.name: self.files_refused,
             catalog.BPF_SECONDS.name: self.bpf_run_seconds,
             catalog.BPF_RUNS.name: self.bpf_runs,
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from llmslo_exporter.admission import Admission
 from llmslo_exporter.bpf_stats import run_stats
 from llmslo_exporter.events import LOSSES
 from llmslo_exporter.exposition import Exposition, Families, Sources
+from llmslo_exporter.leaving_out import Patience
 from llmslo_exporter.loaders.loader import Loader
 from llmslo_exporter.loading import load
 from llmslo_exporter.options import Options
@@ -45,12 +48,18 @@ def watching(options: Options, sink: Sink) -> Iterator[tuple[Loader, Tracer]]:
     """
     machine.require()
     machine.forbid_core_dumps()
+    machine.raise_limits()
     loader = load(options.loader)
-    tracer = Tracer(loader, sink, options.provider_map, options.tls_exclude)
+    tracer = Tracer(loader, sink, options.provider_map, options.tls_exclude, patience(options))
     try:
         yield loader, tracer
     finally:
         tracer.close()
+
+
+def patience(options: Options) -> Patience:
+    """Return from when on a busy process without LLM calls is left out."""
+    return Patience(calls_per_s=float(options.tls_busy_rate) or math.inf)
 
 
 @contextmanager
@@ -85,6 +94,9 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool, settings: Callable[[
             "no_tls_symbols": tracer.counts.no_tls_symbols,
         }
 
+    def left_out() -> Mapping[str, float]:
+        return Counter(left.reason.value for left in tracer.left_out())
+
     def measured(which: int) -> Mapping[str, float]:
         return {name: both[which] for name, both in run_stats(loader.programs()).items()} if stats else {}
 
@@ -98,6 +110,9 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool, settings: Callable[[
         unparsed=unparsed,
         probes_attached=tracer.probes.attached,
         probes_single_stepped=tracer.probes.single_stepped,
+        left_out=left_out,
+        left_out_seconds=lambda: {reason.value: spent_s for reason, spent_s in tracer.left_out_s().items()},
+        files_refused=tracer.files_refused,
         bpf_run_seconds=lambda: measured(0),
         bpf_runs=lambda: measured(1),
     )

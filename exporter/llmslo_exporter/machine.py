@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 from llmslo_exporter.errors import SetupError
@@ -28,6 +29,18 @@ def require(btf: Path = BTF) -> None:
 def has_tracepoint(name: str, btf: Path = BTF) -> bool:
     """Tell whether the kernel has a tracepoint: BTF has a type for each."""
     return b"\0btf_trace_" + name.encode() + b"\0" in btf.read_bytes()
+
+
+def raise_limits() -> None:
+    """Allow as many descriptors as may be, a probe takes one each; and memory for maps, which Linux before 5.11 limits.
+
+    What cannot be raised stays: an attach that fails for it is counted.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def forbid_core_dumps() -> None:

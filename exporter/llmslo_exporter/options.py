@@ -20,6 +20,7 @@ MAX_PORT = 65535
 MAX_HOST = 260  # a name of the DNS has 253 at most, and a port
 MAX_PROVIDER = 63  # a label value of Kubernetes
 MAX_DIGITS = 12
+DEFAULT_BUSY_RATE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,18 @@ class Options:
     provider_map: Mapping[str, str] = field(default_factory=dict)  # provider by `host` or `host:port`, lower case
     limits: Limits = field(default_factory=Limits)
     tls_exclude: Exclusions = field(default_factory=Exclusions)
+    # TLS calls a second from which a process without LLM calls is left out; 0: never.
+    tls_busy_rate: int = DEFAULT_BUSY_RATE
     families: frozenset[str] = frozenset()  # shown at /metrics; empty: all
 
 
 # What a running exporter cannot change, by how it is written in the file.
-NEEDS_RESTART = {"address": "web.listen_address", "loader": "loader", "bpf_stats": "bpf.stats"}
+NEEDS_RESTART = {
+    "address": "web.listen_address",
+    "loader": "loader",
+    "bpf_stats": "bpf.stats",
+    "tls_busy_rate": "tls.busy_rate",
+}
 
 
 def parse_address(text: str) -> Address:
@@ -113,6 +121,14 @@ def parse_cap(text: str) -> int:
 
 def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS and int(text) > 0
+
+
+def parse_rate(text: str) -> int:
+    """Read a whole number, 0 too; raise ValueError."""
+    if text != "0" and not _is_count(text):
+        msg = f"{text!r}: want a whole number, 0 for never"
+        raise ValueError(msg)
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -39,6 +39,7 @@ class Process:
     memory_bytes: int  # changes when a library is loaded
     name: str  # base name of the executable of the thread-group leader
     cgroups: tuple[CgroupLine, ...]
+    path: str = ""  # of that executable, in its own mount namespace
 
 
 class Processes:
@@ -65,6 +66,10 @@ class Processes:
         if len(self._known) > self._limit:
             self._evict()
         return found
+
+    def known(self, pid: int) -> Process | None:
+        """Return the facts as they were last read."""
+        return self._known.get(pid)
 
     def of(self, pid: int) -> Process | None:
         """Return the facts known of `pid`, reading them where there are none."""
@@ -136,8 +141,8 @@ def _read(proc: Path, pid: int) -> Process | None:
         return None  # gone, a kernel thread, or not ours to read
     if stat is None or cgroups is None:
         return None
-    name = executable.removesuffix(" (deleted)").rpartition("/")[2]
-    return Process(pid, stat.start_ticks, stat.memory_bytes, name, parse_cgroups(cgroups))
+    path = executable.removesuffix(" (deleted)")
+    return Process(pid, stat.start_ticks, stat.memory_bytes, path.rpartition("/")[2], parse_cgroups(cgroups), path)
 
 
 def _stat(proc: Path, pid: int) -> Stat | None:

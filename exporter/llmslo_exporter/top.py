@@ -83,7 +83,8 @@ def _seen(activity: Activity, tracer: Tracer) -> Sequence[Row]:
 def _losses(tracer: Tracer) -> str:
     counters = tracer.kernel_counters()
     lost = sum(counters[name] for name in LOSSES)
-    return f"{lost} losses" if lost else ""
+    left = len(tracer.left_out())
+    return "  ".join(filter(None, (f"{lost} losses" if lost else "", f"{left} processes left out" if left else "")))
 
 
 def _shown(table: Table, asked: Invocation) -> None:

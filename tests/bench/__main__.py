@@ -16,7 +16,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from llmslo_exporter.errors import ExporterError
-from tests.bench import application, crowd, exposition, hooks, neighbours, reader, reads, rendering, start, touched
+from tests.bench import (
+    application,
+    crowd,
+    exposition,
+    hooks,
+    left_out,
+    neighbours,
+    reader,
+    reads,
+    rendering,
+    start,
+    touched,
+)
 from tests.bench.figures import BenchError, Figure, Line, Missing, Setting
 from tests.e2e.daemon import kernel_is_open
 
@@ -27,6 +39,7 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "hooks": ("BPF programs, time a run", hooks.measure),
     "start": ("start and memory", start.measure),
     "neighbours": ("other work of the node: nginx under wrk", neighbours.measure),
+    "left_out": ("nginx under wrk, once the exporter leaves both out", left_out.measure),
     "reads": ("one-byte reads of no socket", reads.measure),
     "exposition": ("/metrics at 10 000 and 100 000 series", exposition.measure),
     "rendering": ("llmslo-rulegen over 1 000 SLOs", rendering.measure),

@@ -39,6 +39,9 @@ CONTRACT = {
     "llm_exporter_compressed_streams_total": ("counter", "encoding"),
     "llm_exporter_probes_attached": ("gauge", "hook"),
     "llm_exporter_probes_single_stepped": ("gauge", "hook"),
+    "llm_exporter_tls_left_out": ("gauge", "reason"),
+    "llm_exporter_tls_left_out_seconds_total": ("counter", "reason"),
+    "llm_exporter_files_refused_total": ("counter", "reason"),
     "llm_exporter_bpf_run_seconds_total": ("counter", "program"),
     "llm_exporter_bpf_runs_total": ("counter", "program"),
 }

@@ -51,6 +51,7 @@ def test_defaults():
         provider_map={},
         limits=Limits(),
         tls_exclude=Exclusions(),
+        tls_busy_rate=1000,
         families=frozenset(),
     )
 
@@ -63,6 +64,7 @@ def test_every_option():
             *("--provider-map", "llm.corp:8443=vllm", "--provider-map", "GW.corp=azure.ai.openai"),
             *("--limit.models=5", "--limit.providers=6", "--limit.workloads=7", "--limit.series=800"),
             "--limit.idle=90m",
+            "--tls.busy-rate=0",
             *("--tls.exclude", "nginx", "--tls.exclude=cgroup:/a/*"),
         )
     )
@@ -75,6 +77,7 @@ def test_every_option():
         provider_map={"llm.corp:8443": "vllm", "gw.corp": "azure.ai.openai"},
         limits=Limits(5, 6, 7, 800, 5400.0),
         tls_exclude=Exclusions(("nginx", "cgroup:/a/*")),
+        tls_busy_rate=0,
     )
 
 

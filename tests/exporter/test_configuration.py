@@ -38,6 +38,7 @@ tls:
   exclude:
     - nginx
     - cgroup:/system.slice/*
+  busy_rate: 0
 metrics:
   names: [llm_requests_total, process_cpu_seconds_total]
 """
@@ -67,6 +68,7 @@ def test_every_setting():
         provider_map={"llm.corp:8443": "vllm", "gw.corp": "azure.ai.openai"},
         limits=Limits(5, 6, 7, 800, 5400.0),
         tls_exclude=Exclusions(("nginx", "cgroup:/system.slice/*")),
+        tls_busy_rate=0,
         families=frozenset({"llm_requests_total", "process_cpu_seconds_total"}),
     )
 
@@ -93,6 +95,7 @@ def test_what_is_not_said_has_its_default(text):
         ("limits: {models: true}", "found true, needed a whole number"),
         ("limits: {models: 99999999}", "found 99999999, needed a number of at most 10000000"),
         ("limits: {idle: 24}", "limits.idle: found '24': want a whole number and s, m, h or d, for example 24h"),
+        ("tls: {busy_rate: -1}", "tls.busy_rate: found -1, needed a whole number of at least 0"),
         ("limits: []", "x.yaml:1: limits: found a list, needed a mapping of keys to values"),
         ("bpf: {stats: yes}", "found 'yes', needed true or false"),
         ("providers:\n  a: x\n  http://b: y", "x.yaml:3: providers.http://b: found 'http://b': want HOST or HOST:PORT"),

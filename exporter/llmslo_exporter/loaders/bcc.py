@@ -122,7 +122,7 @@ class BccLoader:
             if bounded:
                 raise
             source = self._load(bounded=True)  # Linux 6.12 has may_goto, but its verifier walks the loop past its limit
-        self._tables: dict[str, Any] = {name: self._bpf[name] for name in _TABLE.findall(source)}
+        self._tables: dict[str, Any] = {name: self._bpf[name.encode()] for name in _TABLE.findall(source)}
         for table, program in _JUMPS.items():
             self.update(table, bytes(4), self._functions[program].fd.to_bytes(4, "little"))
 
@@ -132,10 +132,10 @@ class BccLoader:
         functions: dict[str, Any] = {}
         with _stderr_caught() as caught:
             try:
-                bpf = self._bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
+                bpf = self._bcc.BPF(text=source.encode(), debug=0, cflags=["-Wno-everything"])
                 for kind, name in _PROGRAM.findall(source):
                     program_type = self._bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else self._bcc.BPF.KPROBE
-                    functions[name] = bpf.load_func(name, program_type)
+                    functions[name] = bpf.load_func(name.encode(), program_type)
             except Exception as error:  # BCC raises bare Exception for a refused program
                 if bpf is not None:
                     bpf.cleanup()
@@ -147,11 +147,11 @@ class BccLoader:
         self._functions = functions
         return source
 
-    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
-        """Put a (return) probe at a file's offset, for every process that maps it."""
+    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool, pid: int = 0) -> object:
+        """Put a (return) probe at a file's offset, for every process that maps it or for one."""
         event = f"{program}_{next(self._numbers)}_{os.getpid()}".encode()  # a removed one may stand a while
         fd = self._lib.bpf_attach_uprobe(
-            self._functions[program].fd, int(is_return), event, path.encode(), offset, -1, 0
+            self._functions[program].fd, int(is_return), event, path.encode(), offset, pid or -1, 0
         )
         if fd < 0:
             msg = f"cannot attach {program} to {path} at {offset:#x}: {os.strerror(ctypes.get_errno())}"

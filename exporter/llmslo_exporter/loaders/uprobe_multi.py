@@ -30,14 +30,14 @@ def is_supported() -> bool:
         return False
 
 
-def attach(program_fd: int, path: str, offset: int, *, is_return: bool) -> int:
+def attach(program_fd: int, path: str, offset: int, *, is_return: bool, pid: int = 0) -> int:
     """Put a probe at a file's offset and return its descriptor: closing it removes the probe. Raises KernelError."""
     name = ctypes.create_string_buffer(path.encode())
     offsets = ctypes.c_uint64(offset)
     attributes = _LINK.pack(
         *(program_fd, 0, ATTACH_TYPE, 0),
         *(ctypes.addressof(name), ctypes.addressof(offsets), 0, 0),
-        *(1, _RETURN if is_return else 0, 0),
+        *(1, _RETURN if is_return else 0, pid),
     )
     fd = int(_syscall(_NR_BPF, _LINK_CREATE, attributes, len(attributes)))
     if fd < 0:
