@@ -4,24 +4,57 @@ from __future__ import annotations
 
 import sys
 
-from llmslo_exporter import arguments, check, cli, crash, daemon, once, top
-from llmslo_exporter.written import written
+from llmslo_exporter import arguments, cli, crash
+from llmslo_exporter.arguments import Invocation
+from llmslo_exporter.options import Options
+
+# ruff: noqa: PLC0415 -- a command imports its own parts: those of the others are 2 MB that the daemon would hold
+
+
+def serve(options: Options, asked: Invocation) -> int:
+    """Run the daemon."""
+    from llmslo_exporter import daemon
+
+    return daemon.run(options, asked.source)
+
+
+def once(options: Options, asked: Invocation) -> int:
+    """Print one scrape."""
+    from llmslo_exporter import once
+
+    return once.run(options, asked.once_s)
+
+
+def check(options: Options, asked: Invocation) -> int:
+    """Say what the machine can do."""
+    from llmslo_exporter import check
+
+    return check.run(options, asked)
+
+
+def top(options: Options, asked: Invocation) -> int:
+    """Show the node's calls."""
+    from llmslo_exporter import top
+
+    return top.run(options, asked)
+
+
+def schema(_options: Options, _asked: Invocation) -> int:
+    """Print the JSON Schema of the settings file."""
+    from llmslo_exporter import configuration
+    from llmslo_exporter.written import written
+
+    written(sys.stdout, configuration.schema())
+    return 0
+
 
 COMMANDS: dict[str, cli.Command] = {
-    "": lambda options, asked: daemon.run(options, asked.source),
-    arguments.SCHEMA: lambda _options, _asked: schema(),
-    arguments.CHECK: check.run,
-    arguments.TOP: top.run,
-    arguments.ONCE: lambda options, asked: once.run(options, asked.once_s),
+    "": serve,
+    arguments.ONCE: once,
+    arguments.CHECK: check,
+    arguments.TOP: top,
+    arguments.SCHEMA: schema,
 }
-
-
-def schema() -> int:
-    """Print the JSON Schema of the settings file."""
-    from llmslo_exporter.configuration import schema as text  # noqa: PLC0415 -- pydantic: the daemon may do without
-
-    written(sys.stdout, text())
-    return 0
 
 
 def main() -> None:
