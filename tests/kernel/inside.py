@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from llmslo_exporter.daemon import load
 from llmslo_exporter.exchange import Exchange
 from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.identity import Workload
 from llmslo_exporter.leaving_out import Patience
+from llmslo_exporter.loading import load
 from llmslo_exporter.summary import Role
 from llmslo_exporter.tracer import Tracer
 from tests.e2e.clients import PATIENCE_S
