@@ -93,6 +93,8 @@ def test_the_whole_page_is_the_librarys_byte_for_byte(accept):
     body, _ = exporter.exposition.render(accept)
     readings = exporter.store.read()
     readings[catalog.BUILD_INFO.name] = [Reading(("0.1.0", "libbpf"), 1.0)]
+    readings[catalog.CONFIG_SUCCESS.name] = [Reading((), 1.0)]
+    readings[catalog.CONFIG_SUCCESS_TIME.name] = [Reading((), 0.0)]
     assert body[: body.index(b"# HELP process_")] == page(families(catalog.METRICS, readings), accept).removesuffix(EOF)
     assert b"_created" not in body
 
