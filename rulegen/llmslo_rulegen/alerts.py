@@ -24,6 +24,8 @@ LEAST_COVERED = "0.2"  # of the window; a budget foretold from less is no reason
 MOST_BAD = "1.01"  # times total; more is no rounding
 # How far back the state of a tier is looked for: a restart of Prometheus does not end an alert.
 MEMORY_S = 65 * 60
+# A share of 1, at 50 %: counts that are not whole (time, resets, native histograms) differ in their last digits.
+ALL = Decimal("0.999999")
 _NAMES = {catalog.ABSENT: "Absent", catalog.EXHAUSTED: "Exhausted", catalog.NONSENSE: "Nonsense"}
 
 
@@ -94,7 +96,7 @@ def _states(found: tuple[Tier, ...], wilson: float | None, budget: Decimal) -> t
 
 
 def _firing(tier: Tier, memory_s: int, wilson: float | None, budget: Decimal) -> str:
-    limit = promql.number(_threshold(tier, budget))
+    limit = promql.number(min(_threshold(tier, budget), ALL))
     bad, total = _both(tier.short_s)
     start = [*_at_least(bad, tier.min_bad_short), f"{bad} / {total} >= {limit}", *_over(tier, wilson, limit)]
     state = _state(records.IDS, tier.name)
