@@ -23,7 +23,7 @@
  * in its low bits and the actions above them. One load per byte; a stream touches some 60 rows of it. It comes in tables,
  * because before Linux 5.15 a map's value was copied through 4 MiB of kernel memory at most. Every table has the rows of
  * heads at the same places; the path of a request tells the table, and the row there, that read its answer's stream. */
-#define TABLES 3
+#define TABLES 4
 #define ROWS 2048
 #define CELLS 524288 /* ROWS * 256 */
 #define ACTION_SHIFT 19

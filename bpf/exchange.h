@@ -228,7 +228,8 @@ static __always_inline void begin_body(struct exchange *x, struct record *r, str
 	m->left = 0;
 	u32 is_foreign = (f & A_FOREIGN) == A_FOREIGN;
 	if (response && (is_foreign || (f & A_SWITCH))) {
-		count(!(f & A_SWITCH) ? SEEN_EVENTSTREAM : is_foreign ? SEEN_H2 : SEEN_WEBSOCKET, 1);
+		if (!is_foreign || !(f & A_SWITCH)) /* HTTP/2 is counted by its preface, which follows */
+			count(is_foreign ? SEEN_EVENTSTREAM : SEEN_WEBSOCKET, 1);
 		x->flags |= X_SWITCHED;
 		m->mode = MODE_BAD;
 		return;

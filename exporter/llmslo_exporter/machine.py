@@ -11,6 +11,7 @@ from pathlib import Path
 from llmslo_exporter.errors import SetupError
 
 BTF = Path("/sys/kernel/btf/vmlinux")
+CORE_FILTER = Path("/proc/self/coredump_filter")
 
 
 def require(btf: Path = BTF) -> None:
@@ -46,3 +47,5 @@ def raise_limits() -> None:
 def forbid_core_dumps() -> None:
     """Let no core file of ours hold what passed through the ring."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A core that is piped to a program knows no limit (core(5)); one without any memory tells nothing.
+    CORE_FILTER.write_text("0")

@@ -13,7 +13,7 @@ MAX_MAPS_BYTES = 1 << 20  # about 10 000 lines; a large JVM has 2 000
 _LINE = re.compile(rb"^([0-9a-f]+-[0-9a-f]+) ..x. [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [0-9]+ +(/.*)$", re.MULTILINE)
 DELETED = b" (deleted)"
 # Not files a library comes from; opening a device could even have an effect.
-_NO_FILES = (b"/dev/", b"/memfd:", b"/SYSV", b"/anon_hugepage", b"/[")
+_NO_FILES = (b"//", b"/dev/", b"/memfd:", b"/SYSV", b"/anon_hugepage", b"/[")
 
 
 @dataclass(frozen=True, slots=True)

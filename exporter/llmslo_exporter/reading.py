@@ -30,6 +30,8 @@ from llmslo_exporter.replay import replay
 from llmslo_exporter.summary import End, FinishReason, Summary
 from llmslo_exporter.tokens import best_tokens
 
+# Parsed JSON takes up to twenty times its bytes; of a longer body only both ends are read.
+MAX_PARSED_BYTES = 2 * 1024 * 1024
 # Longer than any model's name; a path of a fine-tuned one is about 80 characters.
 MAX_MODEL_CHARS = 128
 
@@ -176,7 +178,8 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
     facts = excerpt_facts(dialect, content_type, summary.response_body, summary.response_tail)
     if summary.error_seen and facts.error is None:
         facts = facts.then(Facts(error=facts.likely_error))
-    choices = max(asked.choices, summary.choices_seen, 1)
+    is_first_unsaid = dialect.wire.omits_first and summary.choices_seen > 0 and not summary.first_choice_seen
+    choices = max(asked.choices, summary.choices_seen + is_first_unsaid, 1)
     counted = tuple(reason for reason in FinishReason for _ in range(min(summary.finishes[reason], choices)))
     # The excerpt's reasons stand in only where the automaton saw none.
     finishes = counted or tuple(facts.finishes.values())
@@ -239,12 +242,13 @@ def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Rep
     inflate = Inflate(body_codings(head.headers.joined("content-encoding"), start))
     content = b"".join(inflate.feed(piece.data) for piece in summary.pieces)
     is_whole = bool(content) and inflate.readable and not summary.pieces_lost
-    facts = dialect.answer(content) if is_whole else Facts()
+    is_parsed = is_whole and len(content) <= MAX_PARSED_BYTES
+    facts = dialect.answer(content) if is_parsed else Facts()
+    is_json = facts != Facts() or (is_parsed and parse_json(content) is not None)
     if facts == Facts():
         end = summary.response_tail or (b"" if inflate.overflowed else content)
         facts = dialect.cut_answer(content or summary.response_body, end)
     facts = dialect.headers(head.headers).then(facts)
-    is_json = is_whole and parse_json(content) is not None
     is_ended = summary.response_complete or summary.end is End.NEXT or (head.ends_at_close and is_json)
     return _Reply(
         facts=facts,
@@ -253,7 +257,7 @@ def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Rep
         # An error may come as a page of HTML from whatever stands in between.
         faults=_faults(
             {
-                Fault.JSON: is_whole and is_ended and head.is_success and not is_json,
+                Fault.JSON: is_parsed and is_ended and head.is_success and not is_json,
                 Fault.ENCODING: not (inflate.opened or summary.pieces_lost),
                 Fault.SIZE: inflate.overflowed,
             }

@@ -7,10 +7,11 @@ spared process that opens a connection to a provider is let in before it asks.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmslo_exporter.errors import KernelError
 from llmslo_exporter.exclusions import Exclusions
@@ -54,7 +55,8 @@ class Sparing:
         self._processes = processes
         self._probes = probes
         self._exclusions = Exclusions()
-        self._leaving = LeavingOut(patience)
+        # Where newcomers would be missed for it, only who is excluded is spared.
+        self._leaving = LeavingOut(patience if loader.attaches_at_once else replace(patience, calls_per_s=math.inf))
         self._callers: OrderedDict[_Kin, None] = OrderedDict()
         self._narrow_until_s: dict[FileKey, float] = {}
         self._wide_until_s: dict[FileKey, float] = {}  # it did not work, or there are too many users

@@ -46,9 +46,9 @@ from llmslo_exporter.workload import workload
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1  # ended exchanges do not wake us: they wait at most so long
+PATIENCE = Patience()
 # Of one turn at the ring: more may come than can be read, and a scrape waits for the turn.
 TURN_S = 0.1
-PATIENCE = Patience()
 SWEEP_S = 10.0  # all processes again: a library loaded late, an exit that was missed
 SILENT_S = 3600.0  # an exchange without a byte for so long is a leak, not a slow provider (the SDKs give up at 600 s)
 
@@ -192,7 +192,7 @@ class Tracer:
 
     def _record(self, summary: Summary) -> None:
         process = self._processes.of(summary.pid)
-        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        exchange = self._read(summary)
         if exchange is None:  # a call of something else on a path that ends alike
             return
         owner = workload(process) if process else Workload("", summary.comm or workload(None).workload)
@@ -289,7 +289,7 @@ class Tracer:
             model=exchange.model,
             operation=exchange.operation,
             workload=workload(self._processes.of(entry.hot.tgid)),
-            phase="streaming" if entry.hot.first_token_ns else "first_token",
+            phase="streaming" if entry.hot.is_streaming else "first_token",
             age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
         )
 
@@ -301,9 +301,15 @@ class Tracer:
         summary = self._ledger.summary(entry, End.SWEPT, Closer.NONE)
         if summary is None:
             return None
-        process = self._processes.of(summary.pid)
-        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        # What the answer holds takes most of the time, and names something only where the request does not.
+        exchange = self._read(replace(summary, response_body=b"", response_tail=b""))
+        if exchange is not None and exchange.model is None:
+            exchange = self._read(summary)
         return _Label(has_answer, exchange) if exchange else None
+
+    def _read(self, summary: Summary) -> Exchange | None:
+        process = self._processes.of(summary.pid)
+        return read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return the processes whose TLS is not read now."""

@@ -155,7 +155,11 @@ class Watch:
         if pid == os.getpid():
             return
         before, now = self.processes.known(pid), self.processes.see(pid)
-        if before and now and (before.start_ticks, before.path) != (now.start_ticks, now.path):
+        if before and now and before.start_ticks != now.start_ticks:  # the number was given to another process
+            keys = self._libraries.keys(pid)
+            self._libraries.gone(pid, time.monotonic())
+            self.sparing.gone(pid, keys)
+        elif before and now and before.path != now.path:
             self.sparing.changed(pid)
         self._take(pid, lambda: self._libraries.see(pid))
 

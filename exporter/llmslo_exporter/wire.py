@@ -87,6 +87,7 @@ class Wire:
     `sockets`: such endings where a GET may open a WebSocket.
     `output`, `reasoning`: JSON keys whose non-empty string value makes the event content.
     `finish`: keys whose string value is a finish reason, but for the words of `unfinished`.
+    `omits_first`: an index of 0 is left out, as protobuf's JSON does.
     `errors`: keys whose non-null value is an in-stream error.
     `terminals`: data of the event that ends the exchange, e.g. "[DONE]".
     `is_final`: a finish reason makes its event the last one.
@@ -105,6 +106,7 @@ class Wire:
     unfinished: tuple[str, ...] = ()
     is_final: bool = False
     index: str | None = None
+    omits_first: bool = False
     errors: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     terminals: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from tests.bench import (
     hooks,
     left_out,
     neighbours,
+    parsers,
     reader,
     reads,
     rendering,
@@ -42,10 +43,11 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "left_out": ("nginx under wrk, once the exporter leaves both out", left_out.measure),
     "reads": ("one-byte reads of no socket", reads.measure),
     "exposition": ("/metrics at 10 000 and 100 000 series", exposition.measure),
+    "parsers": ("parsers, a stream of each dialect", parsers.measure),
     "rendering": ("llmslo-rulegen over 1 000 SLOs", rendering.measure),
     "touched": ("samples that the rules of an SLO read", touched.measure),
 }
-WITHOUT_KERNEL = frozenset(("exposition", "rendering", "touched"))
+WITHOUT_KERNEL = frozenset(("exposition", "parsers", "rendering", "touched"))
 ROUNDS = 5
 WIDTHS = (56, 10, 21, 13, 12)
 MET = {True: "met", False: "MISSED", None: ""}

@@ -333,3 +333,70 @@ def test_this_very_process_is_seen():
     maps = Path("/proc/self/maps").read_text()
     assert ("libssl" in maps) <= any(target.sites for target in targets)
     assert plan.refused["unreadable"] == 0 or os.geteuid() != 0
+
+
+BOUND_BYTES = 256 << 20  # string table, symbols, relocations and notes, each within its limit
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (0x28, (1 << 30) - 64 * 65_000),  # section headers at the end of the file
+        (0x28, (1 << 63) - 1),
+        (0x20, (1 << 30) - 56),  # program headers there
+        (0x3C, 0xFFFF),  # so many section headers
+        (0x38, 0xFFFF),  # so many program headers
+    ],
+)
+def test_a_sparse_gigabyte_with_absurd_headers_is_read_within_a_bound(node, monkeypatch, at, value):
+    key = node.file("/lib/libssl.so.3", TLS)
+    path = node.root / "lib/libssl.so.3"
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(value.to_bytes(8 if at < 0x34 else 2, "little"))
+        file.truncate(1 << 30)
+    node.process(1, "/lib/libssl.so.3")
+    read = 0
+
+    def counted(descriptor: int, size: int, offset: int) -> bytes:
+        nonlocal read
+        data = pread(descriptor, size, offset)
+        read += len(data)
+        return data
+
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", counted)
+    plan = Libraries(node.proc)
+    assert len(plan.see(1)) <= 1
+    assert 0 < read <= BOUND_BYTES
+    assert plan.users(key) <= {1}
+
+
+@pytest.mark.parametrize("size", [0, 4, 63, 64, 200, 4096])
+def test_a_truncated_library_holds_nothing(node, size):
+    node.file("/lib/libssl.so.3", TLS[:size])
+    node.process(1, "/lib/libssl.so.3")
+    assert Libraries(node.proc).see(1) == ()
+
+
+def test_what_is_no_regular_file_is_never_opened(node):
+    """A FIFO at the path of a library would block whoever opens it."""
+    (node.root / "lib").mkdir()
+    os.mkfifo(node.root / "lib/libssl.so.3")
+    node.process(1, "/lib/libssl.so.3")
+    plan = Libraries(node.proc)
+    assert plan.see(1) == ()
+    assert plan.refused["unreadable"] == 1
+
+
+def test_ten_thousand_processes_leave_nothing_behind(node):
+    key = node.file("/lib/libssl.so.3", TLS)
+    plan = Libraries(node.proc)
+    told = _told(key, str(node.root / "lib/libssl.so.3"))
+    for pid in range(1, 10_001):
+        plan.mapped(pid, told)
+    assert len(plan.users(key)) == 10_000
+    for pid in range(1, 10_001):
+        plan.gone(pid, 100.0)
+    assert plan.lapsed(100.0 + LINGER_S) == (key,)
+    assert not plan.pids

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,15 @@ def test_missing_btf_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"CONFIG_DEBUG_INFO_BTF=y") as error:
         machine.require(tmp_path / "vmlinux")
     assert "\n" not in str(error.value)
+
+
+def test_a_crash_leaves_no_memory_on_disk() -> None:
+    code = (
+        "from llmslo_exporter import machine; machine.forbid_core_dumps();"
+        "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "(0, 0)\n"
 
 
 def test_tracepoint_is_known_by_its_whole_name(tmp_path: Path) -> None:

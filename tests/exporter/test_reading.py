@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmslo_exporter.exchange import ClosedBy, Exchange, Fault, Outcome, StreamOutcome, Tokens, TokenSource
-from llmslo_exporter.reading import read
+from llmslo_exporter.reading import MAX_PARSED_BYTES, read
 from llmslo_exporter.summary import Closer, End, FinishReason, Piece, Role, Summary, Transport
 
 FIXTURES = Path(__file__).parent / "fixtures" / "openai"
@@ -297,6 +298,25 @@ def test_a_compressed_answer_gives_its_usage_at_every_cut(coding):
     for cut in range(0, len(body), 7):
         summary = replace(whole(b""), response_head=head, encoded=True, pieces=pieces(body[:cut], body[cut:]))
         assert exchange(summary).tokens == (USAGE,)
+
+
+def test_of_a_huge_answer_both_ends_are_read():
+    vectors = [{"index": 0, "embedding": [0.0] * 600_000}]
+    usage = {"prompt_tokens": 9, "total_tokens": 9}
+    body = json.dumps({"object": "list", "data": vectors, "model": "e", "usage": usage}).encode()
+    assert len(body) > MAX_PARSED_BYTES
+    found = exchange(whole(gzip.compress(body, 1), GZIPPED))
+    assert (found.outcome, found.tokens[0].input, found.faults) == (Outcome.OK, 9, frozenset())
+
+
+def test_a_bomb_of_empty_lists_takes_little_memory():
+    bomb = gzip.compress(b"[" + b"[]," * 2_700_000 + b"[]]", 1)
+    tracemalloc.start()
+    found = exchange(whole(bomb, GZIPPED))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.outcome is Outcome.OK
+    assert peak < 64 * 2**20
 
 
 def test_lost_pieces_leave_what_the_others_hold():

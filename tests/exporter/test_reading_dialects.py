@@ -44,6 +44,7 @@ def streamed(fixture, data: bytes | None = None, path: str = "", **changes) -> S
         first_output_s=instant if counts.output else None,
         last_token_s=instant,
         choices_seen=counts.choices.bit_count(),
+        first_choice_seen=bool(counts.choices & 1),
         finishes=counts.finishes,
         error_seen=counts.is_error,
         terminal_seen=counts.is_terminal,

@@ -102,6 +102,7 @@ class BccLoader:
     """The programs, compiled and loaded. Raises SetupError or KernelError when they cannot be."""
 
     name = "bcc"
+    attaches_at_once = False
 
     def __init__(self) -> None:
         os.environ.setdefault("BCC_KERNEL_SOURCE", str(bpf_file(HEADERS)))

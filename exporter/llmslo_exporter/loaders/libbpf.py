@@ -97,6 +97,7 @@ class LibbpfLoader:
     """The prebuilt object, loaded. Raises SetupError or KernelError when it cannot be."""
 
     name = "libbpf"
+    attaches_at_once = True
 
     def __init__(self, without: Iterable[str] = (), path: Path | None = None) -> None:
         """Load all programs of the object at `path` (None: the exporter's own) but those named in `without`."""

@@ -15,6 +15,7 @@ class Loader(Protocol):
     """
 
     name: str
+    attaches_at_once: bool  # a probe for one process stands within a millisecond: before a new one has shaken hands
 
     def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool, pid: int = 0) -> object:
         """Put a (return) probe at a file's offset; returns what `detach` takes.
