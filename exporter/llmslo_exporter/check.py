@@ -132,13 +132,14 @@ def _line(level: str, name: str, found: str, todo: str) -> str:
 
 def _seen(view: View) -> Iterator[str]:
     yield ""
-    yield f"{view.processes} processes; with OpenSSL that is seen: {_listed(view.seen) or 'none'}"
+    yield f"Processes: {view.processes}; with OpenSSL that is seen: {_listed(view.seen) or 'none'}"
     if view.excluded:
         yield f"Left out by tls.exclude: {_listed(view.excluded)}"
     if view.closed:
-        yield f"{view.closed} processes could not be looked into: run it as root"
+        why = "run it as root" if os.geteuid() != 0 else "a security module, or another user namespace, forbids it"
+        yield f"Processes that could not be looked into: {view.closed} ({why})"
     if view.files_left:
-        yield f"{view.files_left} files were not looked into, for lack of time"
+        yield f"Files that were not looked into, for lack of time: {view.files_left}"
 
 
 def _blind(view: View) -> Iterator[str]:

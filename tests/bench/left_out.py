@@ -19,7 +19,7 @@ from tests.bench.neighbours import CONNECTIONS, LEAST_ROUNDS, START_S, nginx
 from tests.bench.stage import exporting
 from tests.e2e.daemon import Exporter
 
-WINDOW_S, SETTLE_S = 4.0, 2.0
+WINDOW_S, SETTLE_S = 3.0, 1.5
 LEFT_OUT_S = 90.0  # leaving_out.Patience watches for 30 s, a busy machine takes its time
 BUSY = 2  # nginx's worker and wrk
 LONGEST_S = 3600
@@ -34,13 +34,14 @@ def measure(setting: Setting) -> Iterator[Line]:
     watched: list[float] = []
     with nginx(setting) as (_, plain, tls), _wrk(tls):
         for number in range(rounds):
-            setting.say(f"left_out: round {number + 1}")
             with exporting(setting) as exporter:
                 watched.append(_rate(plain))
                 _wait(exporter)
                 with_it.append(_rate(plain))
             time.sleep(SETTLE_S)
             without.append(_rate(plain))
+            found = f"watched {watched[-1]:.0f}, left out {with_it[-1]:.0f}, without {without[-1]:.0f}"
+            setting.say(f"left_out: round {number + 1}: {found} requests/s")
     pairs = tuple(with_it), tuple(without)
     yield Figure("without the exporter", "requests/s", tuple(without))
     yield Figure("watched", "requests/s", tuple(watched))

@@ -16,7 +16,7 @@ from llmslo_exporter.summary import Role
 from tests.e2e.answers import chat
 from tests.e2e.daemon import ROOT
 from tests.e2e.lab import Lab
-from tests.kernel.inside import Busy, Inside, busy, wait_for
+from tests.kernel.inside import HASTE, Busy, Inside, busy, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 ANSWER = chat(5, 3.0, usage=(2, 5))
@@ -33,10 +33,8 @@ CLIENTS = 7
 
 
 @pytest.fixture
-def inside(loader: str) -> Iterator[Inside]:
-    if loader == "bcc":
-        pytest.skip("BCC attaches too slowly for new processes, so with it nobody is left out for its rate")
-    with Inside(loader) as tracer:
+def inside() -> Iterator[Inside]:
+    with Inside("libbpf") as tracer:
         yield tracer
 
 
@@ -103,17 +101,18 @@ def test_one_that_made_an_llm_call_is_never_left_out(lab: Lab, loader: str) -> N
         inside.seen.expect(model)
         before = inside.calls(server.pid)
         wait_for(lambda: inside.calls(server.pid) > before + 2000, "not busy")
-        time.sleep(3 * 1.0)  # three samples
+        time.sleep(3 * HASTE.sample_s)
         assert not inside.is_left_out(server.pid)
 
 
 def test_nobody_is_left_out_where_newcomers_would_be_missed(lab: Lab, loader: str) -> None:
-    if loader != "bcc":
-        pytest.skip("only BCC attaches slowly")
     with Inside(loader) as inside, busy(lab.server.tls, lab.cert) as server:
         wait_for(lambda: inside.calls(server.pid) > 2000, "not busy")
-        time.sleep(3 * 1.0)  # three samples
-        assert not inside.tracer.left_out()
+        if inside.loader.attaches_at_once:
+            inside.wait_left_out(server.pid)
+        else:
+            time.sleep(3 * HASTE.sample_s)
+            assert not inside.tracer.left_out()
 
 
 def test_a_copy_of_a_process_is_seen(lab: Lab, inside: Inside, server: Busy) -> None:
