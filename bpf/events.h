@@ -75,6 +75,7 @@ enum record_kind {
 	RECORD_PROCESS = 3, /* a process began (exec), or an exchange began in one not seen yet */
 	RECORD_EXIT = 4,    /* a process with open exchanges ended */
 	RECORD_TLS_FAILED = 5,
+	RECORD_TLS_NAMED = 6, /* struct tls_failed: a process that is left out names a host */
 };
 enum role { ROLE_CLIENT = 0, ROLE_SERVER = 1 };
 enum end_cause { END_TERMINAL = 1, END_BODY = 2, END_NEXT = 3, END_CLOSED = 4, END_EXITED = 5, END_SWEPT = 6 };

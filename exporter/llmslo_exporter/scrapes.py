@@ -46,6 +46,15 @@ class Scrapes:
             self._waiting.setdefault(request, []).append(visit)
             self._news.notify()
 
+    def forget(self, request: Request, visit: Visit) -> None:
+        """Write no page for a visit that has given up."""
+        with self._news:
+            waiting = self._waiting.get(request, [])
+            if visit in waiting:
+                waiting.remove(visit)
+            if not waiting:
+                self._waiting.pop(request, None)
+
     def close(self) -> None:
         """End the thread; a page under way is finished, within a limit."""
         with self._news:

@@ -13,12 +13,13 @@ import selectors
 import socket
 import time
 from contextlib import suppress
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from llmslo_exporter.errors import SetupError
 from llmslo_exporter.options import Address
-from llmslo_exporter.pages import METRICS_PATH, Answer, Pages
+from llmslo_exporter.pages import METRICS_PATH, Answer, Pages, refusal
 from llmslo_exporter.scrapes import Page, Scrapes
 from llmslo_exporter.visit import Gone, Phase, Request, Visit
 
@@ -102,10 +103,17 @@ class WebServer:
                 elif key.data is not None and key.fileobj in self._visits:
                     self._go_on(key.data, now_s)
             for visit in [visit for visit in self._visits.values() if visit.is_late(now_s)]:
-                self._end(visit)
+                self._give_up(visit, now_s)
             if self._paused_s is not None and (len(self._visits) < self._room or now_s > self._paused_s + TICK_S):
                 self._paused_s = None
                 self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _give_up(self, visit: Visit, now_s: float) -> None:
+        if visit.phase is not Phase.WAITING or visit.request is None:
+            self._end(visit)
+            return
+        self._scrapes.forget(visit.request, visit)
+        self._hand(visit, Page((visit,), refusal(HTTPStatus.SERVICE_UNAVAILABLE, "no page in time"), ""), now_s)
 
     def _pause(self, now_s: float) -> None:
         """Leave the others in the backlog for a moment, which costs nothing."""
@@ -185,7 +193,7 @@ class WebServer:
             while True:
                 page = self._written.get_nowait()
                 for visit in page.visits:
-                    if visit.sock in self._visits:
+                    if visit.phase is Phase.WAITING and visit.sock in self._visits:
                         self._hand(visit, page, now_s)
                 self._shed(now_s)
 

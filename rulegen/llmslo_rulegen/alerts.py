@@ -98,9 +98,8 @@ def _firing(tier: Tier, memory_s: int, wilson: float | None, budget: Decimal) ->
     bad, total = _both(tier.short_s)
     start = [*_at_least(bad, tier.min_bad_short), f"{bad} / {total} >= {limit}", *_over(tier, wilson, limit)]
     state = _state(records.IDS, tier.name)
-    # At an interval of 5 minutes the last state is too old to be seen as such; every fifth minute is enough then.
-    before = f"({state} or last_over_time({state}[{promql.duration(MEMORY_S)}:5m]))"
-    previous = f"sum without ({catalog.TIER}) ({before} == 1)"
+    # A range: at an interval of 5 minutes the last state is too old to be seen at this instant.
+    previous = f"sum without ({catalog.TIER}) (last_over_time({state}[{promql.duration(MEMORY_S)}]) == 1)"
     hold = f"{previous} unless {bad} / {total} < {limit} and {_both(memory_s)[1]} > 0"
     return f"0 * ({' and '.join(start)} or {hold}) + 1 or 0 * {_both(tier.long_s)[1]}"
 

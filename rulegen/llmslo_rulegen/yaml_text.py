@@ -106,10 +106,11 @@ def group(group: Group) -> str:
 
 def _rule(rule: Rule) -> str:
     expr = expression(rule.expr, "          ")
+    comment = f"      # {rule.comment}\n" if rule.comment else ""
     if isinstance(rule, RecordingRule):
-        return f"      - record: {scalar(rule.record)}\n        expr: {expr}\n{_labels('labels', rule.labels)}"
+        return f"{comment}      - record: {scalar(rule.record)}\n        expr: {expr}\n{_labels('labels', rule.labels)}"
     return (
-        f"      - alert: {scalar(rule.alert)}\n        expr: {expr}\n{_waits(rule)}"
+        f"{comment}      - alert: {scalar(rule.alert)}\n        expr: {expr}\n{_waits(rule)}"
         f"{_labels('labels', rule.labels)}{_labels('annotations', rule.annotations)}"
     )
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -291,6 +292,23 @@ def test_in_a_full_house_the_silent_make_room(monkeypatch):
     finally:
         for peer in peers:
             peer.close()
+        site.server.close()
+
+
+def test_one_who_waits_too_long_for_a_page_is_told(monkeypatch):
+    monkeypatch.setitem(visit.LIMITS_S, visit.Phase.WAITING, 0.3)
+    free = Event()
+    site = Site(before_scrape=lambda: free.wait(30))
+    try:
+        assert site.request("/metrics")[0].status == 503
+        assert site.request("/metrics")[0].status == 503
+        assert site.request("/healthz")[0].status == 200
+        assert site.server._scrapes._waiting == {}
+        free.set()
+        monkeypatch.setitem(visit.LIMITS_S, visit.Phase.WAITING, 30.0)
+        assert site.request("/metrics")[0].status == 200
+    finally:
+        free.set()
         site.server.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import brotli
+
 from llmslo_exporter import events, mappings, negotiation, options, processes, providers, sites, workload
+from llmslo_exporter.catalog import RATELIMIT_KINDS
 from llmslo_exporter.dialects import DIALECTS, find
 from llmslo_exporter.dialects.dialect import Dialect
 from llmslo_exporter.elf import ElfError, ElfFile
@@ -19,9 +23,10 @@ from llmslo_exporter.excerpt import Events, event_facts, excerpt_facts
 from llmslo_exporter.exchange import Exchange
 from llmslo_exporter.fragments import members_from_start, members_to_end, parse_json
 from llmslo_exporter.http1 import content_length, parse_request_head, parse_response_head
-from llmslo_exporter.inflate import KNOWN_CODINGS, MAX_INFLATED_BYTES, Inflate, body_coding
+from llmslo_exporter.inflate import KNOWN_CODINGS, MAX_INFLATED_BYTES, Inflate, body_codings, codings
 from llmslo_exporter.json_array import JsonArray
 from llmslo_exporter.ndjson import NdjsonLines
+from llmslo_exporter.ratelimits import ratelimits
 from llmslo_exporter.reading import MAX_MODEL_CHARS, read
 from llmslo_exporter.replay import replay
 from llmslo_exporter.sample_lines import escaped, number
@@ -29,10 +34,16 @@ from llmslo_exporter.sse import Event, SseEvents
 from llmslo_exporter.summary import Closer, End, Piece, Role, Summary, Transport
 from tests.exporter.elf_image import RET, SUB, image
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 FIXTURES = Path(__file__).parents[1] / "exporter" / "fixtures"
 STREAM_TYPES = ("text/event-stream", "application/x-ndjson", "application/json")
 # A request of each dialect: what the kernel would ship for it.
 PATHS = tuple(f"/v1{ending}" for dialect in DIALECTS for ending in dialect.wire.paths)
+CODINGS = (*KNOWN_CODINGS, "identity", "other")
 KEYS = frozenset({"model", "usage", "error", "stream"})
 
 
@@ -73,7 +84,10 @@ def _heads(data: bytes) -> None:
     for head in (request, response):
         if head is not None:
             content_length(head.headers)
-            body_coding(head.headers.joined("content-encoding"), data)
+            body_codings(head.headers.joined("content-encoding"), data)
+            for kind, share in ratelimits(head.headers):
+                require(kind in RATELIMIT_KINDS, "a kind that is no label value")
+                require(0 <= share <= 1, "a share is from 0 to 1")
     if response is not None:
         require(0 <= response.status <= 999, "a status has three digits")
         for dialect in DIALECTS:
@@ -101,8 +115,8 @@ def _splitter(make: Callable[[], SseEvents | NdjsonLines | JsonArray], data: byt
 def _inflate(data: bytes) -> None:
     if not data:
         return
-    name = (*KNOWN_CODINGS, "identity", "other")[data[0] % 6]
-    opened, size = Inflate(name), 0
+    first, second = CODINGS[data[0] % len(CODINGS)], CODINGS[data[0] // len(CODINGS) % len(CODINGS)]
+    opened, size = Inflate(codings(f"{second}, {first}")), 0
     for part in _cut(data[1:]):
         size += len(opened.feed(part))
     require(size <= MAX_INFLATED_BYTES, "more was inflated than is allowed")
@@ -114,9 +128,13 @@ def _packed(data: bytes, wbits: int) -> bytes:
 
 
 def _inflate_seeds() -> Iterable[bytes]:
-    for number_of, wbits in ((0, 31), (1, 15), (1, -15)):
-        for text in (b'{"model":"m"}', b"data: {}\n\n" * 50, b"\0" * 100_000):
-            yield bytes([number_of, 0x80]) + _packed(text, wbits)
+    identity = CODINGS.index("identity") * len(CODINGS)
+    packers = (partial(_packed, wbits=31), partial(_packed, wbits=15), brotli.compress, zstd.compress)
+    for text in (b'{"model":"m"}', b"data: {}\n\n" * 50, b"\0" * 100_000):
+        for place, pack in enumerate(packers):
+            yield bytes([identity + place, 0x80]) + pack(text)
+        yield bytes([identity + 1, 0x80]) + _packed(text, -15)
+        yield bytes([0, 0x80]) + _packed(_packed(text, 31), 31)
 
 
 def _fragments(data: bytes) -> None:

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmslo_rulegen import rendering, runbook
@@ -53,6 +53,7 @@ def test_a_name_that_yaml_could_take_for_something_else_stays_a_name(service, na
     assert rendered(slo) == expected(slo)
 
 
+@settings(deadline=None)
 @given(st.text() | st.sampled_from([ODD, PRIVATE, "", " ", "'", '"', "a: b", "- x", "{{", "|-\n x"]), st.text())
 def test_whatever_text_an_slo_has_is_kept(text, other):
     alerting = replace(AVAILABILITY.alerting, labels=(("team", text),), annotations=(("note", other),))

@@ -144,6 +144,17 @@ def resets(rng: Rng) -> Scenario:
     return availability("resets", [replace(each, resets_s=at_s) for each in outcomes("resets", total, bad)])
 
 
+def restarts_at_full_hours(rng: Rng) -> Scenario:
+    """A restart every 13 h within a minute and a half of a full hour, between the scrapes around it too."""
+    total = _daily(rng)
+    bad = rng.binomial(total, 0.004)
+    off_s = (-60, -20, 0, 20, 40, 60, 90)
+    hours_s = range(17 * HOUR_S, SPAN.seconds - HOUR_S, 13 * HOUR_S)
+    at_s = tuple(each + off_s[place % len(off_s)] for place, each in enumerate(hours_s))
+    name = "restarts-at-full-hours"
+    return availability(name, [replace(each, resets_s=at_s) for each in outcomes(name, total, bad)])
+
+
 def instances(rng: Rng) -> Scenario:
     """Two instances, one of them bad, from day 12 to 25 a third."""
     counters = []
@@ -355,7 +366,21 @@ def slices(rng: Rng) -> Scenario:
 
 
 MADE: tuple[Callable[[Rng], Scenario], ...] = (
-    *(day_night, bursts, idle, few, late_errors, resets, crashes, instances, deploys, replicas, gap, restarts),
+    *(
+        day_night,
+        bursts,
+        idle,
+        few,
+        late_errors,
+        resets,
+        restarts_at_full_hours,
+        crashes,
+        instances,
+        deploys,
+        replicas,
+        gap,
+        restarts,
+    ),
     *(vanished, fresh, fast_scrapes, by_model, first_tokens, own_good, probes, slices),
 )
 

@@ -114,6 +114,8 @@ PARSE_REASONS = (
     OTHER,
 )
 UNPARSED_REASONS = ("h2", "websocket", "eventstream", "no_tls_symbols", "late_attach", "mid_stream")
+LEFT_OUT_REASONS = ("exclude", "backoff")
+REFUSAL_REASONS = ("targets_full", "processes_full", "maps_cut", "unreadable", "attach")
 DROPPED_MODELS, DROPPED_PROVIDERS, DROPPED_WORKLOADS, DROPPED_SERIES = DROP_REASONS = (
     *("models", "providers", "workloads", "series"),
 )
@@ -153,6 +155,8 @@ LOSS_REASON = Label("reason", "what was lost where", LOSS_REASONS)
 PARSE_REASON = Label("reason", "what could not be read", PARSE_REASONS)
 UNPARSED_REASON = Label("reason", "why the connection is not read", UNPARSED_REASONS)
 DROP_REASON = Label("reason", "which cap was reached", DROP_REASONS)
+LEFT_OUT_REASON = Label("reason", "why a process is left out", LEFT_OUT_REASONS)
+REFUSAL_REASON = Label("reason", "what kept a file or process from being probed", REFUSAL_REASONS)
 ENCODING = Label("encoding", "content encoding", ENCODINGS)
 HOOK = Label("hook", "function or tracepoint")
 PROGRAM = Label("program", "BPF program")
@@ -299,6 +303,16 @@ TLS_FAILURES = _counter(
 )
 
 BUILD_INFO = _gauge("llm_exporter_build_info", "Always 1; what runs.", VERSION, LOADER)
+CONFIG_SUCCESS = _gauge(
+    "llm_exporter_config_last_reload_successful",
+    "1: the settings of the start or of the last SIGHUP are in force; 0: they were refused and the old ones hold.",
+)
+CONFIG_SUCCESS_TIME = Metric(
+    "llm_exporter_config_last_reload_success_timestamp_seconds",
+    MetricType.GAUGE,
+    "When settings were last taken in, in seconds since 1970.",
+    "seconds",
+)
 EVENTS_LOST = _counter(
     "llm_exporter_events_lost_total",
     "What the kernel side or the ring lost: exchanges missing or incomplete for it.",
@@ -343,6 +357,28 @@ PROBES_SINGLE_STEPPED = _gauge(
     "Probes that stand on an instruction the kernel cannot emulate: each hit costs a trap more.",
     HOOK,
 )
+LEFT_OUT = Metric(
+    "llm_exporter_tls_left_out",
+    MetricType.GAUGE,
+    "Processes whose TLS is not read: told to be left out, or busy without an LLM call.",
+    extra=(LEFT_OUT_REASON,),
+    zeros=_one(LEFT_OUT_REASON),
+)
+LEFT_OUT_SECONDS = _counter(
+    "llm_exporter_tls_left_out_seconds_total",
+    "Time for which processes were left out, all together.",
+    unit="seconds",
+    shared=(),
+    extra=(LEFT_OUT_REASON,),
+    zeros=_one(LEFT_OUT_REASON),
+)
+FILES_REFUSED = _counter(
+    "llm_exporter_files_refused_total",
+    "Attempts to probe a file or to follow a process that a limit or an error ended.",
+    shared=(),
+    extra=(REFUSAL_REASON,),
+    zeros=_one(REFUSAL_REASON),
+)
 BPF_SECONDS = _counter(
     "llm_exporter_bpf_run_seconds_total",
     "Time spent in a BPF program; only with --bpf.stats.",
@@ -360,8 +396,9 @@ EXCHANGE_METRICS = (
 )
 CONNECTION_METRICS = (HANDSHAKE, TLS_FAILURES)
 SELF_METRICS = (
-    *(BUILD_INFO, EVENTS_LOST, PARSE_ERRORS, SERIES_DROPPED, UNPARSED, TTFT_UNKNOWN, COMPRESSED, PROBES_ATTACHED),
-    *(PROBES_SINGLE_STEPPED, BPF_SECONDS, BPF_RUNS),
+    *(BUILD_INFO, CONFIG_SUCCESS, CONFIG_SUCCESS_TIME, EVENTS_LOST, PARSE_ERRORS, SERIES_DROPPED, UNPARSED),
+    *(TTFT_UNKNOWN, COMPRESSED, PROBES_ATTACHED, PROBES_SINGLE_STEPPED, LEFT_OUT, LEFT_OUT_SECONDS, FILES_REFUSED),
+    *(BPF_SECONDS, BPF_RUNS),
 )
 METRICS = EXCHANGE_METRICS + CONNECTION_METRICS + SELF_METRICS
 BY_NAME = {metric.name: metric for metric in METRICS}

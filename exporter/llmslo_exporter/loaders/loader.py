@@ -15,9 +15,13 @@ class Loader(Protocol):
     """
 
     name: str
+    attaches_at_once: bool  # a probe for one process stands within a millisecond: before a new one has shaken hands
 
-    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
-        """Put a (return) probe at a file's offset, for every process that maps it; returns what `detach` takes."""
+    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool, pid: int = 0) -> object:
+        """Put a (return) probe at a file's offset; returns what `detach` takes.
+
+        For every process that maps the file, or for one: then no other has a breakpoint of it in its memory.
+        """
 
     def attach_tracepoint(self, program: str, tracepoint: str) -> object:
         """Attach to a raw tracepoint."""
