@@ -65,7 +65,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             slo.alerting.name,
             f"{_state(ids, tier.name)} == 1",
             _labels(slo, _of_tier(tier), tier.severity, with_sloth=with_sloth),
-            _annotations(slo, _burning(tier)),
+            _annotations(slo, _burning(tier), tier.severity),
         )
     if Severity.TICKET in slo.alerting.disabled:
         return
@@ -79,7 +79,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             called[kind],
             expression,
             _labels(slo, {catalog.KIND: kind}, Severity.TICKET, with_sloth=with_sloth),
-            _annotations(slo, text, grouped=kind != catalog.ABSENT),
+            _annotations(slo, text, Severity.TICKET, grouped=kind != catalog.ABSENT),
             for_s=ABSENT_FOR_S if kind == catalog.ABSENT else 0,
         )
 
@@ -173,12 +173,18 @@ def _of_tier(tier: Tier) -> dict[str, str]:
 
 
 def _labels(slo: Slo, own: dict[str, str], severity: Severity, *, with_sloth: bool) -> Labels:
-    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels)}
+    notice = slo.alerting.notice(severity)
+    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels, *notice.labels)}
     found |= own | dict(records.identity_labels(slo))
-    found[catalog.SEVERITY] = severity.value
+    found[catalog.SEVERITY] = word(slo, severity)
     if with_sloth:
         found |= dict(sloth.identity_labels(slo)) | {catalog.SLOTH_SEVERITY: severity.value}
     return tuple(sorted(found.items()))
+
+
+def word(slo: Slo, severity: Severity) -> str:
+    """Return what the alerts of `severity` carry as the label of that name: ours, or the team's own word."""
+    return dict(slo.alerting.notice(severity).labels).get(catalog.SEVERITY, severity.value)
 
 
 def _burning(tier: Tier) -> str:
@@ -186,7 +192,7 @@ def _burning(tier: Tier) -> str:
     return f"errors burn the budget more than {promql.number(tier.factor)} times too fast over {windows}"
 
 
-def _annotations(slo: Slo, text: str, *, grouped: bool = True) -> Labels:
+def _annotations(slo: Slo, text: str, severity: Severity, *, grouped: bool = True) -> Labels:
     groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in slo.group_by) if grouped else ""
     about = f"{slo.service}/{slo.name}"
     found = {
@@ -198,7 +204,8 @@ def _annotations(slo: Slo, text: str, *, grouped: bool = True) -> Labels:
         found["description"] = plain(slo.description)
     urls = {"runbook_url": slo.runbook_url, "dashboard_url": slo.dashboard_url}
     found |= {name: url for name, url in urls.items() if url}
-    return tuple(sorted((found | dict(slo.alerting.annotations)).items()))
+    found |= dict(slo.alerting.annotations) | dict(slo.alerting.notice(severity).annotations)
+    return tuple(sorted(found.items()))
 
 
 def plain(text: str) -> str:

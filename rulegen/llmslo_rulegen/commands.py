@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,8 @@ from typing import TextIO
 
 from llmslo_rulegen import checking, explain, promtool, pruning, reading, rendering, writing
 from llmslo_rulegen.errors import InputError, ToolError
+from llmslo_rulegen.exports.loss import Loss
+from llmslo_rulegen.file import File
 from llmslo_rulegen.finding import Finding, Level, has_errors
 from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.names import hint
@@ -23,7 +25,8 @@ from llmslo_rulegen.promtool import Promtool, Verdict
 from llmslo_rulegen.pruning import Leftovers
 from llmslo_rulegen.reading import Read
 from llmslo_rulegen.rendering import Options
-from llmslo_rulegen.slo import CatalogSli, HistogramSli, Slo
+from llmslo_rulegen.slo import CatalogSli, HistogramSli, Slo, Window
+from llmslo_rulegen.target import OPENSLO, PLAIN, Target
 
 FINE, WRONG = 0, 1
 _SHOWN_LINES = 30  # of one SLO's failed tests
@@ -43,10 +46,16 @@ class Request:
     prune: bool = False
     strict: bool = False
     json: bool = False
+    to: str = ""
+    lossy: bool = False
+    old: Path | None = None
+    sloth_period: Window | None = None
+    pyrra: bool = False
+    target: Target = field(default_factory=Target)
 
     @property
     def options(self) -> Options:
-        return Options(version("llmslo"), self.tests, self.sloth)
+        return Options(version("llmslo"), self.tests, self.sloth, self.pyrra)
 
 
 def render(request: Request, out: TextIO) -> int:
@@ -64,21 +73,41 @@ def render(request: Request, out: TextIO) -> int:
             left = pruning.leftovers(folder, _wanted(paths, found, is_whole=request.tests), request.files)
         return left.stale
 
-    done = writing.write(folder, rendering.files(found.slos, request.options), stale)
+    done = writing.write(folder, _files(request, found.slos), stale)
+    losses = _losses(request, found.slos)
     if request.json:
         _write_json(
             out,
             written=done.written,
             unchanged=done.unchanged,
             removed=done.removed,
+            losses=[loss.as_record() for loss in losses],
             findings=[finding.as_record() for finding in found.findings],
         )
         return FINE
     _say(found.findings, sys.stderr)
+    sys.stderr.writelines(f"{loss}\n" for loss in losses)
     for path in left.kept:
         sys.stderr.write(f"{folder / path} stays: its source is a file that was not given\n")
     counts = f"{len(done.written)} files written, {len(done.unchanged)} unchanged, {len(done.removed)} removed"
     out.write(f"{folder}: {len(found.slos)} SLOs, {counts}\n")
+    return FINE
+
+
+def convert(request: Request, out: TextIO) -> int:
+    """Write the SLOs in another format."""
+    from llmslo_rulegen import migration  # noqa: PLC0415 -- rendering need not load it
+
+    talk = migration.Talk(request.lossy, request.json)
+    migration.convert(_read(request), request.to, request.out, out, talk)
+    return FINE
+
+
+def compare(request: Request, out: TextIO) -> int:
+    """Say what changes for those who had Sloth's rules."""
+    from llmslo_rulegen import migration  # noqa: PLC0415 -- as above
+
+    migration.compare(_read(request), request.old or Path(), out, as_json=request.json)
     return FINE
 
 
@@ -103,12 +132,16 @@ def _check(request: Request) -> Iterator[Finding]:
     yield from checking.expressions(found.slos, sloth=request.sloth)
     for slo, why in rendering.untested(found.slos) if request.tests else ():
         yield Finding("slo/tests", slo.place.file, slo.place.line, Level.NOTE, f"no tests are made for {slo.id}: {why}")
-    options = replace(request.options, tests=request.tests and request.out is not None)
+    with_tests = request.tests and request.out is not None and request.target.name == PLAIN
+    options = replace(request.options, tests=with_tests)
     with TemporaryDirectory(prefix="llmslo-") as name:
         fresh = Path(name)
         paths = writing.write(fresh, rendering.files(found.slos, options)).written
         yield from checking.by_promtool(fresh, paths, promtool.find())
         if request.out is not None:
+            if request.target.name != PLAIN:
+                fresh = fresh / request.target.name
+                paths = writing.write(fresh, _files(request, found.slos)).written
             left = pruning.leftovers(request.out, _wanted(paths, found, is_whole=request.tests), request.files)
             yield from checking.drift(request.out, fresh, paths, left.stale)
 
@@ -178,6 +211,25 @@ def _tested(request: Request, found: Read) -> Iterator[Path]:
         yield Path(name)
 
 
+def _files(request: Request, slos: Sequence[Slo]) -> Iterator[File]:
+    """Return what is rendered for the servers that the rules are going to."""
+    if request.target.name == PLAIN:
+        return rendering.files(slos, request.options)
+    from llmslo_rulegen.formats import rendered  # noqa: PLC0415 -- plain rules need not load it
+
+    return rendered.files(slos, request.options, request.target)
+
+
+def _losses(request: Request, slos: Sequence[Slo]) -> tuple[Loss, ...]:
+    """Return what the chosen format cannot say."""
+    if request.target.name != OPENSLO:
+        return ()
+    from llmslo_rulegen import converting  # noqa: PLC0415 -- as above
+
+    done = converting.convert(slos, OPENSLO)
+    return (*done.lost, *done.changed)
+
+
 def _verdicts(tool: Promtool, folder: Path, slos: Sequence[Slo]) -> Iterator[tuple[Slo, Verdict]]:
     """Yield each SLO with promtool's verdict, in the SLOs' order, as many at once as there are processors."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -217,7 +269,7 @@ def _read(request: Request) -> Read:
                 raw[str(path)] = file.read(MAX_BYTES + 1)
         except OSError as error:
             findings.append(_file_error(str(path), f"cannot be read: {error.strerror}; give the path of an SLO file"))
-    found = reading.read(raw, snap=request.snap)
+    found = reading.read(raw, snap=request.snap, sloth_period=request.sloth_period)
     return Read(found.slos, (*findings, *found.findings))
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from llmslo_rulegen import alerts, records, sloth
+from llmslo_rulegen import alerts, pyrra, records, sloth
 from llmslo_rulegen.rule import Group, Rule
 from llmslo_rulegen.slo import Slo
 from llmslo_rulegen.staging import HOUR_S
 
 
-def groups(slo: Slo, *, sloth: bool = True) -> tuple[Group, ...]:
-    """Return the rules of one SLO; `sloth` adds its records and labels."""
-    return (Group(f"slo-{slo.id}", tuple(chain.from_iterable(_parts(slo, with_sloth=sloth)))),)
+def groups(slo: Slo, *, sloth: bool = True, pyrra: bool = False) -> tuple[Group, ...]:
+    """Return the rules of one SLO; `sloth` adds its records and labels, `pyrra` the records of its Grafana pages."""
+    return (Group(f"slo-{slo.id}", tuple(chain.from_iterable(_parts(slo, with_sloth=sloth, with_pyrra=pyrra)))),)
 
 
 def groups_of(slos: Iterable[Slo], *, sloth: bool = True) -> tuple[Group, ...]:
@@ -23,18 +23,22 @@ def groups_of(slos: Iterable[Slo], *, sloth: bool = True) -> tuple[Group, ...]:
     )
 
 
-def _parts(slo: Slo, *, with_sloth: bool) -> Iterator[Iterable[Rule]]:
-    yield records.records(slo, _windows_s(slo, with_sloth=with_sloth))
+def _parts(slo: Slo, *, with_sloth: bool, with_pyrra: bool) -> Iterator[Iterable[Rule]]:
+    yield records.records(slo, _windows_s(slo, with_sloth=with_sloth, with_pyrra=with_pyrra))
     if with_sloth:
         yield sloth.records(slo)
+    if with_pyrra:
+        yield pyrra.records(slo)
     yield alerts.states(slo)
     yield alerts.alerts(slo, with_sloth=with_sloth)
 
 
-def _windows_s(slo: Slo, *, with_sloth: bool) -> tuple[int, ...]:
+def _windows_s(slo: Slo, *, with_sloth: bool, with_pyrra: bool) -> tuple[int, ...]:
     found = {HOUR_S}
     for tier in alerts.tiers_of(slo):
         found |= {tier.long_s, tier.short_s}
     if with_sloth:
         found.update(sloth.windows_s(slo))
+    if with_pyrra:
+        found.add(pyrra.RATE_S)
     return tuple(sorted(found - {slo.window.seconds}))

@@ -21,6 +21,7 @@ class Options:
     version: str
     tests: bool = True
     sloth: bool = True
+    pyrra: bool = False
 
 
 def files(slos: Sequence[Slo], options: Options) -> Iterator[File]:
@@ -28,7 +29,7 @@ def files(slos: Sequence[Slo], options: Options) -> Iterator[File]:
     for service, members in _services(slos):
         path = rule_path(service)
         sources = _sources(members)
-        found = (group for slo in members for group in groups(slo, sloth=options.sloth))
+        found = (group for slo in members for group in groups(slo, sloth=options.sloth, pyrra=options.pyrra))
         yield _file(path, options, sources, yaml_text.rule_chunks(found))
         if options.tests:
             yield from _tests(members, path, options)

@@ -14,7 +14,7 @@ from llmslo_rulegen.errors import OutputError
 from llmslo_rulegen.file import File
 from llmslo_rulegen.headers import MARK, sources_in
 
-FOLDERS = ("rules", "tests", "alertmanager", "runbooks")
+FOLDERS = ("rules", "tests", "alertmanager", "runbooks", "prometheusrule", "vmrule", "mimir", "openslo")
 _HEAD_BYTES = 4096  # a first line is shorter
 
 
@@ -61,6 +61,19 @@ def write(folder: Path, files: Iterable[File], stale: Callable[[Collection[str]]
         for left in waiting.values():
             left.unlink(missing_ok=True)
     return Written(tuple(written), tuple(sorted(unchanged)), tuple(removed))
+
+
+def write_one(target: Path, text: str) -> None:
+    """Write one file that a user named, whole or not at all; raise OutputError."""
+    waiting: Path | None = None
+    try:
+        waiting = _beside(target, [text])
+        waiting.replace(target)
+    except OSError as error:
+        if waiting is not None:
+            waiting.unlink(missing_ok=True)
+        msg = f"cannot write {target}, {error.strerror}: give another --out"
+        raise OutputError(msg) from error
 
 
 def ours(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 
 from llmslo_rulegen import durations
@@ -145,6 +146,8 @@ def _leaf(value: object, indent: str) -> str:
         return block(value, indent)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, (int, float)):
         return _number(value)
     if isinstance(value, (Mapping, Sequence)):
