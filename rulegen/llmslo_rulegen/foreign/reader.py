@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from llmslo_rulegen import names
-from llmslo_rulegen.finding import Finding, has_errors
+from llmslo_rulegen import durations, names
+from llmslo_rulegen.finding import Finding, Level, has_errors
 from llmslo_rulegen.foreign import openslo, pyrra, sloth, windows
 from llmslo_rulegen.foreign.draft import Draft
-from llmslo_rulegen.foreign.node import UNSUPPORTED, Node
+from llmslo_rulegen.foreign.node import CHANGED, UNSUPPORTED, Node
 from llmslo_rulegen.foreign.windows import Catalog
 from llmslo_rulegen.located import Document, Map, Seq
 from llmslo_rulegen.slo import Window
@@ -37,17 +37,29 @@ def translate(documents: Sequence[Document], period: Window | None = None) -> tu
     catalogs = tuple(
         found for top in every if _kind(top) == (sloth.GROUP, windows.KIND) and (found := windows.read(top)) is not None
     )
-    return tuple(_translated(group, objects, catalogs, period) for group in tops)
+    found = [[draft for top in group for draft in _drafts(top, objects, catalogs, period)] for group in tops]
+    if any("service" in draft.file for group in found for draft in group):
+        _unused(every, catalogs, period)
+    # Only now: an object may be read while another one is that refers to it.
+    is_wrong = any(has_errors(top.findings) for top in every)
+    return tuple(_translated(group, drafts, is_wrong=is_wrong) for group, drafts in zip(tops, found, strict=True))
 
 
-def _translated(
-    group: Sequence[Node], objects: openslo.Objects, catalogs: tuple[Catalog, ...], period: Window | None
-) -> Translated:
-    found: list[Document] = []
-    for top in group:
-        found += [draft.document() for draft in list(_drafts(top, objects, catalogs, period))]
-    said = [finding for top in group for finding in top.findings]
-    return Translated(() if has_errors(said) else tuple(found), tuple(dict.fromkeys(said)))
+def _translated(group: Sequence[Node], drafts: Sequence[Draft], *, is_wrong: bool) -> Translated:
+    said = tuple(dict.fromkeys(finding for top in group for finding in top.findings))
+    is_whole = all("sli" in draft.slo for draft in drafts)
+    kept = () if has_errors(said) or (is_wrong and not is_whole) else tuple(draft.document() for draft in drafts)
+    return Translated(kept, said)
+
+
+def _unused(every: Sequence[Node], catalogs: tuple[Catalog, ...], period: Window | None) -> None:
+    """Say which catalogs are for another period than the SLOs have."""
+    days = sloth.DEFAULT_DAYS if period is None else period.seconds // durations.DAY_S
+    for top in every:
+        for catalog in catalogs:
+            if (catalog.file, catalog.line) == (top.document.file, top.line) and catalog.days != days:
+                text = f"the SLOs have windows of {days} days, this is for {catalog.days}: give --sloth-period"
+                top.note(CHANGED, Level.WARNING, f"{text} {catalog.days}d")
 
 
 def _drafts(
@@ -65,9 +77,11 @@ def _drafts(
     elif (group, kind) != (sloth.GROUP, windows.KIND):
         known = {sloth.GROUP: (sloth.KIND, windows.KIND), pyrra.GROUP: (pyrra.KIND,)}.get(group)
         text = f"{group[:60]} is not known: {names.hint(group, _GROUPS)}"
+        if kind == "BudgetAdjustment":
+            text = "BudgetAdjustment takes times out of a budget; such exclusion windows are not supported"
         if known is not None:
             text = f"{group} has no {kind[:60]}: {names.hint(kind, known)}"
-        top.at("kind" if known else "apiVersion").error(text, UNSUPPORTED)
+        top.at("kind" if known or kind == "BudgetAdjustment" else "apiVersion").error(text, UNSUPPORTED)
 
 
 def _kind(top: Node) -> tuple[str, str]:

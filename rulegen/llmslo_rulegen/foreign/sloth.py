@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from llmslo_rulegen import durations
 from llmslo_rulegen.foreign import quotient, windows
 from llmslo_rulegen.foreign.draft import Draft
 from llmslo_rulegen.foreign.node import UNSUPPORTED, Node
@@ -16,7 +17,7 @@ from llmslo_rulegen.tier import Severity
 
 VERSION = "prometheus/v1"
 GROUP, KIND = "sloth.slok.dev/v1", "PrometheusServiceLevel"
-_DEFAULT_DAYS = 30
+DEFAULT_DAYS = 30
 _OPEN_STEP = re.compile(r"(\[\s*\{\{\s*\.?\s*window\s*\}\}\s*:)\s*\]")
 _ADVICE = "Sloth's plugins are programs in Go, which cannot be run here"
 # Plugins whose work the rules do anyway.
@@ -157,7 +158,7 @@ def stepped(node: Node) -> str:
 
 
 def _period(draft: Draft, catalogs: tuple[Catalog, ...], period: Window | None) -> None:
-    days = _DEFAULT_DAYS if period is None else period.seconds // 86_400
-    if days != _DEFAULT_DAYS:
+    days = DEFAULT_DAYS if period is None else period.seconds // durations.DAY_S
+    if days != DEFAULT_DAYS:
         draft.put("window", f"{days}d", draft.node)
     windows.apply(draft, catalogs, days)
