@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ from llmslo_rulegen.tier import Severity, Tier
 
 # Labels by which Sloth knows an SLO: on its alerts they come from the series.
 _TOLD = {catalog.SLOTH_ID, catalog.SLOTH_SERVICE, catalog.SLOTH_SLO}
+_NOISY = re.compile(r"\b[0-9]+\.[0-9]{12,}\b")
 SAME, RELABELLED, GONE, NEW = "same", "relabelled", "gone", "new"
 
 
@@ -132,11 +134,12 @@ def _record(old: OldRule, mine: Sequence[RecordingRule]) -> Record:
 
 
 def _normal(expr: str) -> str:
-    """Return an expression in one spelling, whatever its line breaks and the order of its matchers."""
+    """Return an expression in one spelling, whatever its line breaks, matchers' order and noise in its numbers."""
     try:
-        return str(ast.parse(expr).prettify())
+        text = str(ast.parse(expr).prettify())
     except ValueError:
-        return " ".join(expr.split())
+        text = " ".join(expr.split())
+    return _NOISY.sub(lambda match: f"{float(match[0]):.10g}", text)
 
 
 def _is_average(rule: OldRule) -> bool:
