@@ -80,7 +80,8 @@ def ours(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield path and sources of each file below `folder` that carries our header."""
     for name in FOLDERS:
         for path in sorted((folder / name).glob("**/*")):
-            if path.is_file() and not path.is_symlink():
+            # What begins with a dot is not yet a file of ours: it stands beside the one that it will be.
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
                 sources = sources_of(path)
                 if sources is not None:
                     yield path.relative_to(folder).as_posix(), sources
