@@ -44,7 +44,7 @@ def _near(source: str, given: Sequence[Path]) -> set[Path]:
     resolved = {path.resolve() for path in given}
     found = {folder / source for path in resolved for folder in path.parents}
     found |= {other for path in resolved for other in path.parent.parent.glob(f"*/{source}")}
-    return {path for path in found if path.is_file()} - resolved
+    return {path for path in found if path.is_file() and path.resolve() not in resolved}
 
 
 def _promised(file: Path) -> frozenset[str] | None:

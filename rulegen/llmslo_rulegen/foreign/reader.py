@@ -37,12 +37,12 @@ def translate(documents: Sequence[Document], period: Window | None = None) -> tu
     catalogs = tuple(
         found for top in every if _kind(top) == (sloth.GROUP, windows.KIND) and (found := windows.read(top)) is not None
     )
-    found = [[draft for top in group for draft in _drafts(top, objects, catalogs, period)] for group in tops]
-    if any("service" in draft.file for group in found for draft in group):
+    drafts = [[draft for top in group for draft in _drafts(top, objects, catalogs, period)] for group in tops]
+    if any("service" in draft.file for group in drafts for draft in group):
         _unused(every, catalogs, period)
     # Only now: an object may be read while another one is that refers to it.
     is_wrong = any(has_errors(top.findings) for top in every)
-    return tuple(_translated(group, drafts, is_wrong=is_wrong) for group, drafts in zip(tops, found, strict=True))
+    return tuple(_translated(group, of, is_wrong=is_wrong) for group, of in zip(tops, drafts, strict=True))
 
 
 def _translated(group: Sequence[Node], drafts: Sequence[Draft], *, is_wrong: bool) -> Translated:
