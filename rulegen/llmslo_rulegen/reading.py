@@ -49,9 +49,10 @@ def read(files: Mapping[str, bytes], *, snap: bool = False, sloth_period: Window
         if document is not None:
             found, wrong = _document(document, snap=snap)
             slos += found
-            findings += (finding for finding in wrong if finding not in findings)
+            findings += wrong
     findings += _duplicates(slos)
-    return Read(tuple(slos), tuple(findings))
+    # What stands above the SLOs of others is read, and said, for each of them.
+    return Read(tuple(slos), tuple(dict.fromkeys(findings)))
 
 
 def _ours(

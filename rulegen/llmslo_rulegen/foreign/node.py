@@ -24,7 +24,7 @@ class Node:
     document: Document
     value: object
     path: tuple[str | int, ...] = ()
-    findings: list[Finding] = field(default_factory=list)
+    findings: dict[Finding, None] = field(default_factory=dict)  # a set that keeps its order
 
     @property
     def line(self) -> int:
@@ -39,9 +39,7 @@ class Node:
 
     def note(self, check: str, level: Level, text: str) -> None:
         """Say something of this value."""
-        found = Finding(check, self.document.file, self.line, level, text)
-        if found not in self.findings:
-            self.findings.append(found)
+        self.findings[Finding(check, self.document.file, self.line, level, text)] = None
 
     def error(self, text: str, check: str = SHAPE) -> None:
         """Say that the document cannot be read because of this value."""

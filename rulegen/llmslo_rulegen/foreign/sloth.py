@@ -97,7 +97,9 @@ def _slo(draft: Draft, one: Node, words: Words) -> None:
         draft.annotations(alerting.at("annotations"))
         for severity, key in ((Severity.PAGE, words.page), (Severity.TICKET, words.ticket)):
             alert = alerting.at(key)
-            if alert.value is not None and alert.keys("disable", "labels", "annotations"):
+            if alert.value is not None and alert.keys("disable", "labels", "annotations", "for"):
+                if "for" in alert:
+                    alert.at("for").lost("a burn alert waits for its windows, for nothing else")
                 draft.severity(severity, alert, labels=alert.at("labels"), off=alert.at("disable").flag())
 
 

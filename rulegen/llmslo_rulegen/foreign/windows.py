@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TypeGuard
 
 from llmslo_rulegen import durations
-from llmslo_rulegen.finding import Finding, Level
+from llmslo_rulegen.finding import Level
 from llmslo_rulegen.foreign.draft import Burn, Draft
 from llmslo_rulegen.foreign.node import CHANGED, Node
 from llmslo_rulegen.tier import Severity
@@ -104,14 +104,6 @@ def _fitting(burn: Burn, days: int, draft: Draft) -> Burn:
         f"{durations.show(short)}/{durations.show(long)}"
         for short, long in ((burn.short_s, burn.long_s), (short_s, long_s))
     )
-    found = Finding(
-        CHANGED,
-        draft.node.document.file,
-        draft.node.line,
-        Level.WARNING,
-        f"{burn.name}: windows of {was} are {now} here: a short one holds four scrapes, a long one is at most a quarter"
-        " of the SLO's",
-    )
-    if found not in draft.node.findings:
-        draft.node.findings.append(found)
+    why = "a short one holds four scrapes, a long one is at most a quarter of the SLO's"
+    draft.node.note(CHANGED, Level.WARNING, f"{burn.name}: windows of {was} are {now} here: {why}")
     return Burn(burn.name, burn.severity, burn.factor, long_s, short_s, burn.line)
