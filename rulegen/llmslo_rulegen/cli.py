@@ -15,7 +15,7 @@ from typing import TextIO
 from llmslo_rulegen import slis
 from llmslo_rulegen.errors import InputError, RulegenError
 from llmslo_rulegen.slo import Window
-from llmslo_rulegen.target import ABORT, FORMATS, PLAIN, WARN, Target
+from llmslo_rulegen.target import ABORT, CONVERSIONS, FORMATS, PLAIN, WARN, Target
 
 PROGRAM = "llmslo-rulegen"
 # RFC 1123, as Kubernetes reads it.
@@ -26,7 +26,6 @@ _LABEL_KEY = re.compile(
     r"(?:[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*/)?"
     r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 )
-TARGETS = ("llmslo", "openslo", "sloth", "pyrra")
 ENDINGS = (".yaml", ".yml")
 DEFAULT_FILE = "slo.yaml"
 WRONG, USAGE, BUG, INTERRUPTED = 1, 2, 3, 130  # argparse itself exits with 2 on wrong usage
@@ -238,7 +237,7 @@ def _days(text: str) -> Window:
 
 def _convert(parser: argparse.ArgumentParser) -> None:
     _files(parser)
-    parser.add_argument("--to", required=True, choices=TARGETS, help="format to write")
+    parser.add_argument("--to", required=True, choices=CONVERSIONS, help="format to write")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write it there (default: to standard output)")
     parser.add_argument("--lossy", action="store_true", help="leave out what the format cannot hold, and list it")
     parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")

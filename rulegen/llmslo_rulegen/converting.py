@@ -15,7 +15,6 @@ from llmslo_rulegen.finding import has_errors
 from llmslo_rulegen.slo import CatalogSli, EventsSli, HistogramSli, Notice, SlicedSli, Slo
 from llmslo_rulegen.tier import Severity
 
-TARGETS = ("llmslo", "openslo", "sloth", "pyrra")
 _MOST_SHOWN = 60
 
 
@@ -30,7 +29,7 @@ class Converted:
 
 
 def convert(slos: Sequence[Slo], target: str) -> Converted:
-    """Return `slos` in the format `target`, one of TARGETS."""
+    """Return `slos` in the format `target`, one of CONVERSIONS."""
     write: Callable[[Sequence[Slo]], Exported] = import_module(f"llmslo_rulegen.exports.{target}").write
     found = write(slos)
     lost = [loss for loss in found.losses if loss.is_lost]

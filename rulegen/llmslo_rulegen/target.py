@@ -13,6 +13,7 @@ PLAIN, PROMETHEUSRULE, VMRULE, MIMIR, THANOS, OPENSLO = (
     "openslo",
 )
 FORMATS = (PLAIN, PROMETHEUSRULE, VMRULE, MIMIR, THANOS, OPENSLO)
+CONVERSIONS = ("llmslo", "openslo", "sloth", "pyrra")  # formats of SLO files that can be written
 ABORT, WARN = "abort", "warn"
 
 

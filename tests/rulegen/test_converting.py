@@ -28,6 +28,7 @@ from llmslo_rulegen.slo import (
     Slo,
     Window,
 )
+from llmslo_rulegen.target import CONVERSIONS
 from llmslo_rulegen.tier import Severity, Tier
 from tests.rules.examples import EXAMPLES, own, slo
 
@@ -240,7 +241,7 @@ def test_two_slos_of_one_name_are_two_objects_of_openslo():
 
 def test_a_plain_slo_survives_every_format():
     promise = slo(own(), labels=(("team", "web"),), description="what the shop promises", runbook_url="https://a.org/b")
-    for target in converting.TARGETS:
+    for target in CONVERSIONS:
         found = converting.convert([promise], target)
         (back,) = reading.read({"back.yaml": found.text.encode()}).slos
         assert replace(back, place=promise.place) == promise, target

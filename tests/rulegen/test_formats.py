@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from llmslo_rulegen import api, converting
+from llmslo_rulegen import api, converting, reading
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.exports import openslo
 from llmslo_rulegen.formats import kubernetes
 from llmslo_rulegen.slo import Alerting, EventFunction, EventsSli, Notice
-from llmslo_rulegen.target import FORMATS, MIMIR, OPENSLO, PLAIN, PROMETHEUSRULE, THANOS, VMRULE, Target
+from llmslo_rulegen.target import CONVERSIONS, FORMATS, MIMIR, OPENSLO, PLAIN, PROMETHEUSRULE, THANOS, VMRULE, Target
 from llmslo_rulegen.tier import Severity, Tier
+from tests.rules import documents as others
 from tests.rules import schemas
 from tests.rules.backend import lacks, run
 from tests.rules.examples import EXAMPLES, own, slo
@@ -152,6 +153,20 @@ def test_what_is_converted_is_valid(name, promise):
     schema = {"sloth": schemas.SLOTH, "pyrra": schemas.PYRRA}[name]
     for document in documents(converting.convert([promise], name).text):
         assert valid(schema, document) == []
+
+
+@pytest.mark.parametrize("target", CONVERSIONS)
+def test_every_document_of_others_goes_into_every_format(target):
+    """What is read of one tool is valid for each other one, and read again."""
+    judged = {"sloth": schemas.SLOTH, "pyrra": schemas.PYRRA}
+    for family, given_documents in others.FAMILIES.items():
+        for name, text in given_documents.items():
+            slos = reading.read({"a.yaml": text.encode()}).slos
+            found = converting.convert(slos, target)
+            assert not [loss for loss in found.changed if loss.key == "all"], (family, name)
+            for document in documents(found.text):
+                schema = schemas.OPENSLO[document["kind"]] if target == "openslo" else judged.get(target, {})
+                assert valid(schema, document) == [], (family, name)
 
 
 def test_labels_and_names_of_objects_are_said():
