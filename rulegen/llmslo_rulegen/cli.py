@@ -17,6 +17,9 @@ from llmslo_rulegen.errors import InputError, RulegenError
 PROGRAM = "llmslo-rulegen"
 ENDINGS = (".yaml", ".yml")
 DEFAULT_FILE = "slo.yaml"
+FORMATS = ("text", "github", "gitlab", "sarif", "junit")  # `reports` has them; a start need not load it
+_RULES = "another rule file of the same Prometheus, for duplicates (may be given again)"
+_EVIDENCE = ("rules", "alertmanager", "prometheus", "retention_s", "events_per_hour")
 WRONG, USAGE, BUG, INTERRUPTED = 1, 2, 3, 130  # argparse itself exits with 2 on wrong usage
 
 
@@ -60,7 +63,7 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
 
         out.write(schema.text())
         return 0
-    from llmslo_rulegen import commands  # noqa: PLC0415
+    from llmslo_rulegen import commands, evidence  # noqa: PLC0415
 
     run = {"render": commands.render, "check": commands.check, "test": commands.test, "explain": commands.tell}
     given = {key: value for key, value in vars(found).items() if key != "command"}
@@ -69,6 +72,9 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
         files = [name for name in found.names if name.endswith(ENDINGS)]
         given["names"] = tuple(name for name in found.names if name not in files)
         given["files"] = tuple(map(Path, files or [DEFAULT_FILE]))
+    if found.command == "check":
+        given["rules"] = tuple(given["rules"])
+        given["given"] = evidence.Given(**{name: given.pop(name) for name in _EVIDENCE})
     return run[found.command](commands.Request(**given), out)
 
 
@@ -111,8 +117,45 @@ def _render(parser: argparse.ArgumentParser) -> None:
 def _check(parser: argparse.ArgumentParser) -> None:
     _files(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="compare with what was rendered there")
-    _choices(parser)
+    parser.add_argument("--no-tests", dest="tests", action="store_false", help="without promtool test files")
+    _variants(parser)
     parser.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="how findings are told (default: text)")
+    form.add_argument("--json", action="store_true", help="findings as JSON")
+    about = parser.add_argument_group("what SLOs are judged by beside their files (docs/lints.md)")
+    about.add_argument("--rules", type=Path, action="append", default=[], metavar="FILE", help=_RULES)
+    about.add_argument(
+        "--alertmanager", type=Path, metavar="FILE", help="your alertmanager.yml: does it route the alerts"
+    )
+    about.add_argument("--prometheus", metavar="URL", help="a Prometheus that is asked for series, buckets and traffic")
+    about.add_argument(
+        "--retention", type=_length, dest="retention_s", metavar="TIME", help="how long data is kept: 40d"
+    )
+    about.add_argument("--events-per-hour", type=_count, metavar="N", help="the traffic of each SLO")
+
+
+def _length(text: str) -> float:
+    """Return seconds of a duration such as 40d."""
+    from llmslo_rulegen import durations  # noqa: PLC0415 -- as above
+
+    seconds = durations.parse(text)
+    if not seconds:
+        msg = f"{text[:60]!r} is no duration: write one such as 40d"
+        raise argparse.ArgumentTypeError(msg)
+    return float(seconds)
+
+
+def _count(text: str) -> float:
+    """Return a number above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        msg = f"{text[:60]!r} is no number of events: write one above 0, such as 120"
+        raise argparse.ArgumentTypeError(msg)
+    return found
 
 
 def _test(parser: argparse.ArgumentParser) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from llmslo_rulegen import complaints, located, promises
+from llmslo_rulegen import complaints, gates, located, promises
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.located import Document, Map
@@ -17,16 +17,19 @@ from llmslo_rulegen.spec import VERSION, FileShape
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Every SLO that can be kept, in the order of the files, and all that is wrong."""
+    """Every SLO that can be kept, in the order of the files, all that is wrong, and what it was read from."""
 
     slos: tuple[Slo, ...]
     findings: tuple[Finding, ...]
+    documents: tuple[Document, ...] = ()
+    raw: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read(files: Mapping[str, bytes], *, snap: bool = False) -> Read:
     """Return what `files` (name to content) promise; `snap` moves thresholds to bucket edges and says so."""
     slos: list[Slo] = []
     findings: list[Finding] = []
+    every: list[Document] = []
     for file, raw in files.items():
         try:
             documents = located.read(raw, file)
@@ -35,12 +38,14 @@ def read(files: Mapping[str, bytes], *, snap: bool = False) -> Read:
             continue
         if not documents:
             findings.append(_error(file, 0, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
+        every += documents
         for document in documents:
             found, wrong = _document(document, snap=snap)
             slos += found
             findings += wrong
     findings += _duplicates(slos)
-    return Read(tuple(slos), tuple(findings))
+    findings += gates.findings(slos, every)
+    return Read(tuple(slos), tuple(findings), tuple(every), files)
 
 
 def _document(document: Document, *, snap: bool) -> tuple[tuple[Slo, ...], tuple[Finding, ...]]:
