@@ -15,6 +15,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 from llmslo_rulegen import durations
 from llmslo_rulegen.errors import ServerError
+from llmslo_rulegen.finding import printable
 from llmslo_rulegen.lints.case import Answer
 
 ANSWER_S = 10.0  # of one question; an expression that takes longer is one that rules must not ask
@@ -38,7 +39,11 @@ class Prometheus:
     """One server by its base URL; every failure is a ServerError that names it, without credentials."""
 
     def __init__(self, url: str, limit_s: float = ALL_S, answer_s: float = ANSWER_S) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            parts.port  # noqa: B018 -- raises for one that is none
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             msg = f"{url[:100]!r} is no URL of a Prometheus: write one such as http://prometheus:9090"
             raise ServerError(msg)
@@ -51,10 +56,8 @@ class Prometheus:
         self._answer_s = answer_s
         self._until_s = time.monotonic() + limit_s
         self._limit_s = limit_s
-        self._opener = build_opener(
-            ProxyHandler({}) if parts.hostname in {"localhost", "127.0.0.1"} else ProxyHandler()
-        )
-        self._opener.add_handler(_NoRedirect())
+        is_here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        self._opener = build_opener(ProxyHandler({}) if is_here else ProxyHandler(), _NoRedirect)
         self._pages: dict[str, Any] = {}
 
     def ask(self, expression: str) -> Sequence[Answer]:
@@ -125,7 +128,7 @@ class Prometheus:
             raise self._refused(error) from error
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, URLError) else error
-            msg = f"{self.url} does not answer, {str(reason)[:200] or type(reason).__name__}: {_DO}"
+            msg = f"{self.url} does not answer, {printable(str(reason)[:200]) or type(reason).__name__}: {_DO}"
             raise ServerError(msg) from error
         if len(raw) > MAX_BYTES:
             msg = f"{self.url} answers {page.split('?', maxsplit=1)[0]} with more than {MAX_BYTES >> 20} MB: {_DO}"
@@ -145,11 +148,12 @@ class Prometheus:
         with error:
             text = error.read(4096).decode(errors="replace")
         try:
-            said = json.loads(text)
-            text = str(said.get("error", text)) if isinstance(said, dict) else text
+            found = json.loads(text)
+            text = str(found.get("error", text)) if isinstance(found, dict) else text
         except (ValueError, RecursionError):
             pass
-        return ServerError(f"{self.url} answers {error.code}, {' '.join(text.split())[:200] or error.reason}: {_DO}")
+        said = printable(" ".join(text.split())[:200] or str(error.reason))
+        return ServerError(f"{self.url} answers {error.code}, {said}: {_DO}")
 
     def _strange(self, page: str) -> ServerError:
         return ServerError(f"{self.url} answers {page.split('?', maxsplit=1)[0]} as no Prometheus does: {_DO}")

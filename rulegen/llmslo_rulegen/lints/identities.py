@@ -23,7 +23,7 @@ class Doubled:
 
 
 def doubled(case: Case, kind: type[Rule]) -> Iterator[tuple[Doubled, str]]:
-    """Yield each rule of the rule files whose identity another one has that stands before it or is rendered; and that."""
+    """Yield each rule of the rule files whose identity one before it has, or a rendered one; and which."""
     if not case.rules:
         return
     seen: dict[Identity, str] = {}

@@ -29,8 +29,8 @@ def ask(case: Case) -> Iterator[Spot]:
             yield Spot(
                 slo.place,
                 f"{per_hour:.3g} events an hour are too few: not even a total outage pages below {needed:.3g}",
-                "take in more (a wider `select`, no `group_by`), judge by time with `good_when` and a probe, or be content "
-                "with tickets: `page: {disable: true}`",
+                "take in more (a wider `select`, no `group_by`), judge by time with `good_when` and a probe, or be "
+                "content with tickets: `page: {disable: true}`",
             )
 
 

@@ -12,7 +12,7 @@ _COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield one command a finding: `::error file=...,line=...,col=...,title=...::message`."""
     for finding in findings:
-        properties = {"file": finding.file}
+        properties = {"file": printable(finding.file)}
         if finding.line:
             properties["line"] = str(finding.line)
         if finding.column:
