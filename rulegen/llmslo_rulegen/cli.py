@@ -20,6 +20,7 @@ DEFAULT_FILE = "slo.yaml"
 FORMATS = ("text", "github", "gitlab", "sarif", "junit")  # `reports` has them; a start need not load it
 _RULES = "another rule file of the same Prometheus, for duplicates (may be given again)"
 _EVIDENCE = ("rules", "alertmanager", "prometheus", "retention_s", "events_per_hour")
+_TWO = 2
 WRONG, USAGE, BUG, INTERRUPTED = 1, 2, 3, 130  # argparse itself exits with 2 on wrong usage
 
 
@@ -27,7 +28,10 @@ def main(argv: Sequence[str], out: TextIO) -> int:
     """Run the command of `argv`; return 0, 1 (the user's input, or drift), 2 (usage) or 3 (our bug)."""
     found = argparse.Namespace(json=False)
     try:
-        _parser().parse_args(argv, found)
+        parser = _parser()
+        parser.parse_args(argv, found)
+        if found.command == "diff" and found.rev is None and found.out is None and len(found.files) != _TWO:
+            parser.error(f"diff compares two files, found {len(found.files)}: give OLD NEW, --rev or --out")
         code = _run(found, out)
         out.flush()
     except SystemExit as stop:
@@ -63,6 +67,8 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
 
         out.write(schema.text())
         return 0
+    if found.command == "diff":
+        return _diff(found, out)
     from llmslo_rulegen import commands, evidence  # noqa: PLC0415
 
     run = {"render": commands.render, "check": commands.check, "test": commands.test, "explain": commands.tell}
@@ -76,6 +82,22 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
         given["rules"] = tuple(given["rules"])
         given["given"] = evidence.Given(**{name: given.pop(name) for name in _EVIDENCE})
     return run[found.command](commands.Request(**given), out)
+
+
+def _diff(found: argparse.Namespace, out: TextIO) -> int:
+    from llmslo_rulegen import change_texts, changes, comparing  # noqa: PLC0415
+
+    variants = {"snap": found.snap, "sloth": found.sloth}
+    if found.out is not None:
+        sides = comparing.of_rendered(found.out, tuple(map(Path, found.files)), **variants)
+    elif found.rev is not None:
+        sides = comparing.of_revisions(found.rev, tuple(map(Path, found.files)), **variants)
+    else:
+        sides = comparing.of_two(*found.files, **variants)
+    changed = changes.changes(sides.before, sides.after)
+    told = change_texts.markdown if found.format == "markdown" else change_texts.text
+    out.write(change_texts.as_json(changed) if found.json else told(changed))
+    return WRONG if changed and found.exit_code else 0
 
 
 def _refuse(error: InputError, out: TextIO, *, as_json: bool) -> None:
@@ -167,6 +189,18 @@ def _test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="say as JSON which passed, failed and were skipped")
 
 
+def _diff_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="OLD NEW: a path or REVISION:path; else SLO files")
+    against = parser.add_mutually_exclusive_group()
+    against.add_argument("--rev", metavar="A..B", help="compare two revisions of the files, or A with what stands here")
+    against.add_argument("--out", type=Path, metavar="DIR", help="compare what was rendered there with the files")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=("text", "markdown"), default="text", help="markdown: a review comment")
+    form.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--exit-code", action="store_true", help="exit 1 where something changed")
+    _variants(parser)
+
+
 def _explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="SLO", help="name of an SLO (none: all), or an SLO file")
     parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
@@ -196,6 +230,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("say what is wrong: files, expressions, promtool, drift of what was rendered", _check),
     "test": ("run the tests of every SLO with promtool", _test),
     "explain": ("say an SLO's numbers in words", _explain),
+    "diff": ("say what a change of SLO files means: budgets, detection times, cost", _diff_arguments),
     "schema": ("print the JSON Schema of SLO files", _nothing),
     "slis": ("list the SLIs of each source and the metrics they are made of", _slis),
 }

@@ -10,10 +10,11 @@ from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.headers import sources_in
 from llmslo_rulegen.lints.case import PlacedRule
 from llmslo_rulegen.located import Document, Map, Seq, read
-from llmslo_rulegen.rule import AlertRule, Labels, RecordingRule, Rule
+from llmslo_rulegen.rule import AlertRule, Group, Labels, RecordingRule, Rule
 from llmslo_rulegen.slo import Place
 
 CHECK = "file/rules"
+MAX_RENDERED_BYTES = 64 << 20  # of one service; 1 000 SLOs are 40 MB
 
 
 def rules(raw: bytes, file: str) -> tuple[tuple[PlacedRule, ...], tuple[Document, ...]]:
@@ -24,7 +25,22 @@ def rules(raw: bytes, file: str) -> tuple[tuple[PlacedRule, ...], tuple[Document
     return tuple(rule for document in documents for rule in _of_document(document)), documents
 
 
+def rendered(raw: bytes, file: str) -> Iterator[Group]:
+    """Yield the groups of a file that was rendered."""
+    for document in read(raw, file, MAX_RENDERED_BYTES):
+        for _, group in _groups(document):
+            found = group.get("rules")
+            rules = (_rule(one) for one in (found if isinstance(found, Seq) else ()) if isinstance(one, Map))
+            yield Group(str(group.get("name", "")), tuple(rule for rule in rules if rule is not None))
+
+
 def _of_document(document: Document) -> Iterator[PlacedRule]:
+    for way, group in _groups(document):
+        yield from _of_group(document, group, way)
+
+
+def _groups(document: Document) -> Iterator[tuple[tuple[str | int, ...], Map]]:
+    """Yield each group and where it stands."""
     value: object = document.value
     way: tuple[str, ...] = ("groups",)
     if isinstance(value, Map) and isinstance(value.get("spec"), Map):
@@ -35,7 +51,7 @@ def _of_document(document: Document) -> Iterator[PlacedRule]:
         raise InputError([Finding(CHECK, document.file, document.line, Level.ERROR, text)])
     for number, group in enumerate(groups):
         if isinstance(group, Map):
-            yield from _of_group(document, group, (*way, number))
+            yield (*way, number), group
 
 
 def _of_group(document: Document, group: Map, way: tuple[str | int, ...]) -> Iterator[PlacedRule]:
@@ -51,9 +67,14 @@ def _of_group(document: Document, group: Map, way: tuple[str | int, ...]) -> Ite
 
 
 def _rule(one: Map) -> Rule | None:
-    labels = one.get("labels")
-    pairs: Labels = tuple(sorted((key, str(value)) for key, value in labels.items())) if isinstance(labels, Map) else ()
     expr = str(one.get("expr", ""))
     if isinstance(one.get("record"), str):
-        return RecordingRule(str(one["record"]), expr, pairs)
-    return AlertRule(str(one["alert"]), expr, pairs) if isinstance(one.get("alert"), str) else None
+        return RecordingRule(str(one["record"]), expr, _pairs(one, "labels"))
+    if isinstance(one.get("alert"), str):
+        return AlertRule(str(one["alert"]), expr, _pairs(one, "labels"), _pairs(one, "annotations"))
+    return None
+
+
+def _pairs(one: Map, key: str) -> Labels:
+    found = one.get(key)
+    return tuple(sorted((name, str(value)) for name, value in found.items())) if isinstance(found, Map) else ()
