@@ -14,17 +14,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from llmslo_rulegen import checking, explain, promtool, pruning, reading, rendering, writing
+from llmslo_rulegen import checking, explain, linting, promtool, pruning, reading, rendering, writing
 from llmslo_rulegen.errors import InputError, ToolError
+from llmslo_rulegen.evidence import Given, collect
 from llmslo_rulegen.exports.loss import Loss
 from llmslo_rulegen.file import File
 from llmslo_rulegen.finding import Finding, Level, has_errors
 from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.names import hint
+from llmslo_rulegen.pointing import Pointer
 from llmslo_rulegen.promtool import Promtool, Verdict
 from llmslo_rulegen.pruning import Leftovers
 from llmslo_rulegen.reading import Read
 from llmslo_rulegen.rendering import Options
+from llmslo_rulegen.reports import every as reports
+from llmslo_rulegen.reports.every import Checked, Report
 from llmslo_rulegen.slo import CatalogSli, HistogramSli, Slo, Window
 from llmslo_rulegen.target import OPENSLO, PLAIN, Target
 
@@ -52,6 +56,8 @@ class Request:
     sloth_period: Window | None = None
     pyrra: bool = False
     target: Target = field(default_factory=Target)
+    format: str = reports.TEXT
+    given: Given = field(default_factory=Given)
 
     @property
     def options(self) -> Options:
@@ -112,24 +118,39 @@ def compare(request: Request, out: TextIO) -> int:
 
 
 def check(request: Request, out: TextIO) -> int:
-    """Print all that is wrong: the files, every expression, promtool's word, drift below `request.out`."""
-    findings = list(_check(request))
-    if request.json:
-        _write_json(out, findings=[finding.as_record() for finding in findings])
-    else:
-        _say(findings, out)
-        counts = {level: sum(finding.level is level for finding in findings) for level in Level}
-        sys.stderr.write(f"{counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings\n")
-    failing = {Level.ERROR, Level.WARNING} if request.strict else {Level.ERROR}
-    return WRONG if any(finding.level in failing for finding in findings) else FINE
-
-
-def _check(request: Request) -> Iterator[Finding]:
+    """Print all that is wrong: the files, every expression, lints, promtool's word, drift below `request.out`."""
     found = _read(request)
-    yield from found.findings
+    checked = _checked(request, found)
+    failing = {Level.ERROR, Level.WARNING} if request.strict else {Level.ERROR}
+    if request.json:
+        _write_json(out, findings=[finding.as_record() for finding in checked.findings])
+    else:
+        report = Report(tuple(map(str, request.files)), failing, version("llmslo"), Path.cwd())
+        out.writelines(reports.write(request.format, checked, report))
+    if request.format == reports.TEXT and not request.json:
+        counts = {level: sum(finding.level is level for finding in checked.findings) for level in Level}
+        sys.stderr.write(f"{counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings\n")
+    return WRONG if any(finding.level in failing for finding in checked.findings) else FINE
+
+
+def _checked(request: Request, found: Read) -> Checked:
+    texts = {file: raw.decode("utf-8-sig", errors="replace") for file, raw in found.raw.items()}
+    pointer = Pointer(found.documents, texts)
     if has_errors(found.findings):
-        return
-    yield from checking.expressions(found.slos, sloth=request.sloth)
+        return Checked(found.findings, (), pointer.line)
+    with ThreadPoolExecutor(1) as pool:
+        # promtool is another process: lints are asked while it runs.
+        rendered = pool.submit(lambda: list(_rendered(request, found)))
+        evidence = collect(request.given, found.slos, sloth=request.sloth)
+        texts |= evidence.texts
+        pointer = Pointer((*found.documents, *evidence.documents), texts)
+        linted = linting.lint(evidence.case, found.findings, pointer, texts)
+        findings = (*linted.findings, *checking.expressions(found.slos, sloth=request.sloth), *rendered.result())
+    return Checked(findings, linted.ignored, pointer.line)
+
+
+def _rendered(request: Request, found: Read) -> Iterator[Finding]:
+    """Yield what is wrong with the files that the SLOs give, or gave."""
     for slo, why in rendering.untested(found.slos) if request.tests else ():
         yield Finding("slo/tests", slo.place.file, slo.place.line, Level.NOTE, f"no tests are made for {slo.id}: {why}")
     with_tests = request.tests and request.out is not None and request.target.name == PLAIN
@@ -270,7 +291,7 @@ def _read(request: Request) -> Read:
         except OSError as error:
             findings.append(_file_error(str(path), f"cannot be read: {error.strerror}; give the path of an SLO file"))
     found = reading.read(raw, snap=request.snap, sloth_period=request.sloth_period)
-    return Read(found.slos, (*findings, *found.findings))
+    return replace(found, findings=(*findings, *found.findings))
 
 
 def _wanted(paths: Collection[str], found: Read, *, is_whole: bool) -> set[str]:

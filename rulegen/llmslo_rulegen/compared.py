@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from llmslo_rulegen import durations
-from llmslo_rulegen.comparing import GONE, NEW, RELABELLED, SAME, Alert, Comparison, Detection, Record, SloChange
+from llmslo_rulegen.against_sloth import GONE, NEW, RELABELLED, SAME, Alert, Comparison, Detection, Record, SloChange
 
 _BACKFILL = (
     "promtool tsdb create-blocks-from rules --url=http://prometheus:9090 --eval-interval=5m"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from llmslo_rulegen import compared, comparing, converting, sloth_rules, writing
+from llmslo_rulegen import against_sloth, compared, converting, sloth_rules, writing
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.finding import Finding, Level, has_errors
 from llmslo_rulegen.reading import Read
@@ -51,7 +51,7 @@ def convert(found: Read, to: str, path: Path | None, out: TextIO, talk: Talk) ->
 def compare(found: Read, old: Path, out: TextIO, *, as_json: bool) -> None:
     """Say what changes for those who load the rules of `found` instead of Sloth's, which stand in `old`."""
     _refuse(found, lossy=True)
-    done = comparing.compare(sloth_rules.read(old), found.slos)
+    done = against_sloth.compare(sloth_rules.read(old), found.slos)
     if as_json:
         out.write(json.dumps(done.as_record(), indent=2) + "\n")
     else:

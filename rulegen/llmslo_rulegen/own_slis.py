@@ -68,9 +68,6 @@ def _events(one: SloShape, own: OwnSli, here: Remarks) -> Sli | None:
 
 
 def _check_template(key: str, text: str, one: SloShape, here: Remarks) -> None:
-    if templates.fills_with_zero(text):
-        why = "a missing target stays unseen" if key == "total" else "the rules fill bad with 0 where total is"
-        here.warn("promql", f"`or vector(0)` drops labels, and {why}: leave it out", "sli", key)
     kept = templates.grouping(text)
     lost = [label for label in one.group_by if kept is not None and label not in kept]
     if lost:

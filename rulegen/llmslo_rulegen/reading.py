@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from llmslo_rulegen import complaints, located, promises
+from llmslo_rulegen import complaints, gates, located, promises
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.located import Document, Map, Seq
@@ -20,10 +20,12 @@ OTHERS = "Sloth's, Pyrra's or OpenSLO's"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Every SLO that can be kept, in the order of the files, and all that is wrong."""
+    """Every SLO that can be kept, in the order of the files, all that is wrong, and what it was read from."""
 
     slos: tuple[Slo, ...]
     findings: tuple[Finding, ...]
+    documents: tuple[Document, ...] = ()
+    raw: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read(files: Mapping[str, bytes], *, snap: bool = False, sloth_period: Window | None = None) -> Read:
@@ -35,6 +37,7 @@ def read(files: Mapping[str, bytes], *, snap: bool = False, sloth_period: Window
     slos: list[Slo] = []
     findings: list[Finding] = []
     known: list[Document] = []
+    every: list[Document] = []
     for file, raw in files.items():
         try:
             documents = located.read(raw, file)
@@ -47,12 +50,14 @@ def read(files: Mapping[str, bytes], *, snap: bool = False, sloth_period: Window
     for document, said in _ours(known, sloth_period):
         findings += said
         if document is not None:
+            every.append(document)
             found, wrong = _document(document, snap=snap)
             slos += found
             findings += wrong
     findings += _duplicates(slos)
+    findings += gates.findings(slos, every)
     # What stands above the SLOs of others is read, and said, for each of them.
-    return Read(tuple(slos), tuple(dict.fromkeys(findings)))
+    return Read(tuple(slos), tuple(dict.fromkeys(findings)), tuple(every), files)
 
 
 def _ours(

@@ -11,10 +11,11 @@ from llmslo_rulegen.tier import Severity, Tier
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a file something stands; lines count from 1."""
+    """Where in a file something stands; lines count from 1, `path` leads to it from the root of its document."""
 
     file: str
     line: int
+    path: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

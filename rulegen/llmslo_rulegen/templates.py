@@ -21,7 +21,7 @@ MAX_LENGTH = 10_000  # no person wrote a longer one
 MAX_OPERATORS = 400  # each node of the parser's tree holds a copy of all below it: 5 000 in a chain take gigabytes
 _ANY_WINDOW = re.compile(r"\{\{\s*\.?\s*window\s*\}\}")
 _MARK_S = 1_234_567  # stands for the window while a template is parsed; nobody writes it
-_MARK = timedelta(seconds=_MARK_S)
+MARK = timedelta(seconds=_MARK_S)
 _STRINGS = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`', re.DOTALL)
 _OPERATORS = re.compile(r"[-+*/%^(<>=!]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
@@ -126,9 +126,15 @@ def regex(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
+def tree_of(text: str) -> promql.Expr:
+    """Return the syntax tree of what was read already; its window is `MARK`."""
+    return parse(_ANY_WINDOW.sub(f"{_MARK_S}s", text))
+
+
 def grouping(text: str) -> frozenset[str] | None:
     """Return the labels that the outermost aggregation of a template keeps; None where all may be kept."""
-    tree = parse(text.replace(WINDOW, f"{_MARK_S}s"))
+    tree = tree_of(text)
     while isinstance(tree, promql.ParenExpr):
         tree = tree.expr
     if not isinstance(tree, promql.AggregateExpr):
@@ -198,12 +204,12 @@ def _check_selector(node: promql.VectorSelector) -> None:
 
 
 def _check_range(node: promql.MatrixSelector | promql.SubqueryExpr) -> None:
-    if node.range != _MARK:
+    if node.range != MARK:
         _refuse(f"the range [{_shown(node.range)}] is fixed, each window needs its own: write [{WINDOW}]")
-    if isinstance(node, promql.SubqueryExpr) and (node.step is None or node.step == _MARK):
+    if isinstance(node, promql.SubqueryExpr) and (node.step is None or node.step == MARK):
         _refuse(f"a subquery needs a fixed step, so that each window counts alike: write [{WINDOW}:1m]")
     offset = node.offset if isinstance(node, promql.SubqueryExpr) else node.vector_selector.offset
-    if offset == _MARK:
+    if offset == MARK:
         _refuse(f"an offset of {WINDOW} looks at other times in each window: write a fixed one, or none")
 
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from llmslo_rulegen import cli, compared, comparing, reading, sloth_rules
-from llmslo_rulegen.comparing import GONE, NEW, RELABELLED, SAME
+from llmslo_rulegen import against_sloth, cli, compared, reading, sloth_rules
+from llmslo_rulegen.against_sloth import GONE, NEW, RELABELLED, SAME
 from llmslo_rulegen.errors import InputError
 from tests.rules import documents, sloth_output
 
@@ -17,7 +17,7 @@ def comparison(tmp_path, old, new=documents.SLOTH["getting-started"]):
     path = tmp_path / "old.rules.yaml"
     path.write_text(old)
     slos = reading.read({"sloth.yaml": new.encode()}).slos
-    return comparing.compare(sloth_rules.read(path), slos)
+    return against_sloth.compare(sloth_rules.read(path), slos)
 
 
 def test_records_without_labels_of_a_team_keep_their_identity(tmp_path):
