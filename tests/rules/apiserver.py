@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,20 +100,18 @@ class Server:
 
     def send(self, path: str, document: str, **query: str) -> requests.Response:
         """Create what `document`, YAML, holds."""
-        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/yaml"}
-        return requests.post(
-            f"{self.url}{path}",
-            data=document.encode(),
-            params=query,
-            headers=headers,
-            verify=False,  # noqa: S501 -- its own certificate, made a moment ago
-            timeout=30,
-        )
+        return self._ask("POST", path, data=document.encode(), params=query)
 
     def get(self, path: str) -> requests.Response:
         """Return what stands at `path`."""
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        return requests.get(f"{self.url}{path}", headers=headers, verify=False, timeout=30)  # noqa: S501 -- as above
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, **more: object) -> requests.Response:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/yaml"}
+        with warnings.catch_warnings():
+            # Its certificate is its own, made a moment ago.
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+            return requests.request(method, f"{self.url}{path}", headers=headers, verify=False, timeout=30, **more)  # noqa: S501
 
     def dry_run(self, document: str, namespace: str = "default") -> requests.Response:
         """Return what the server says of a PrometheusRule; nothing is kept, unknown keys are refused."""
@@ -123,7 +122,6 @@ class Server:
 @contextmanager
 def started() -> Iterator[Server]:
     """Give a server that knows PrometheusRule; it ends with the block."""
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     with tempfile.TemporaryDirectory(prefix="llmslo-apiserver-") as name:
         folder = Path(name)
         client, peer, secure = _ports(3)
