@@ -90,6 +90,7 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
         "explain": commands.tell,
         "convert": commands.convert,
         "compare": commands.compare,
+        "backfill": commands.backfill,
     }
     given = {key: value for key, value in vars(found).items() if key != "command"}
     given["files"] = tuple(given.get("files", ()))
@@ -293,6 +294,11 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
+def _backfill(parser: argparse.ArgumentParser) -> None:
+    _files(parser)
+    parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
+
+
 def _files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILES", help="SLO files: llmslo/v1, OpenSLO, Sloth or Pyrra"
@@ -351,6 +357,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "convert": ("write SLOs in another format: ours, OpenSLO's, Sloth's or Pyrra's", _convert),
     "compare": ("say what changes for those who had Sloth's rules", _compare),
     "diff": ("say what a change of SLO files means: budgets, detection times, cost", _diff_arguments),
+    "backfill": ("print rules for promtool that count what Prometheus has already", _backfill),
     "schema": ("print the JSON Schema of SLO files", _nothing),
     "slis": ("list the SLIs of each source and the metrics they are made of", _slis),
 }

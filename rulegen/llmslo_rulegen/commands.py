@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -14,12 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from llmslo_rulegen import checking, explain, linting, promtool, pruning, reading, rendering, writing
+from llmslo_rulegen import backfill as back_filling
+from llmslo_rulegen import checking, explain, linting, promtool, pruning, reading, rendering, writing, yaml_text
 from llmslo_rulegen.errors import InputError, ToolError
 from llmslo_rulegen.evidence import Given, collect
 from llmslo_rulegen.exports.loss import Loss
 from llmslo_rulegen.file import File
 from llmslo_rulegen.finding import Finding, Level, has_errors
+from llmslo_rulegen.headers import header
 from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.names import hint
 from llmslo_rulegen.pointing import Pointer
@@ -138,6 +139,8 @@ def _checked(request: Request, found: Read) -> Checked:
     pointer = Pointer(found.documents, texts)
     if has_errors(found.findings):
         return Checked(found.findings, (), pointer.line)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
+
     with ThreadPoolExecutor(1) as pool:
         # promtool is another process: lints are asked while it runs.
         rendered = pool.submit(lambda: list(_rendered(request, found)))
@@ -215,6 +218,22 @@ def tell(request: Request, out: TextIO) -> int:
     return FINE
 
 
+def backfill(request: Request, out: TextIO) -> int:
+    """Print the rules that `promtool tsdb create-blocks-from rules` needs to count the past."""
+    found = _read(request)
+    if has_errors(found.findings):
+        raise InputError(found.findings)
+    _say(found.findings, sys.stderr)
+    out.write(header("backfill.yaml", request.options.version, tuple(map(str, request.files))))
+    out.write(yaml_text.rules(back_filling.groups(found.slos)))
+    again = {slo.id: runs for slo in found.slos if (runs := back_filling.runs(slo)) > 1}
+    for name, runs in again.items():
+        sys.stderr.write(
+            f"{name}: give them to promtool {runs} times, each time with the blocks of the last one loaded\n"
+        )
+    return FINE
+
+
 @contextmanager
 def _tested(request: Request, found: Read) -> Iterator[Path]:
     """Give the folder whose tests are run."""
@@ -253,6 +272,8 @@ def _losses(request: Request, slos: Sequence[Slo]) -> tuple[Loss, ...]:
 
 def _verdicts(tool: Promtool, folder: Path, slos: Sequence[Slo]) -> Iterator[tuple[Slo, Verdict]]:
     """Yield each SLO with promtool's verdict, in the SLOs' order, as many at once as there are processors."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         verdicts = pool.map(lambda slo: tool.test_rules(folder / rendering.test_path(slo)), slos)
         yield from zip(slos, verdicts, strict=True)

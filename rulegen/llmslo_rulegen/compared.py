@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from llmslo_rulegen import durations
@@ -9,20 +10,20 @@ from llmslo_rulegen.against_sloth import GONE, NEW, RELABELLED, SAME, Alert, Com
 
 _BACKFILL = (
     "promtool tsdb create-blocks-from rules --url=http://prometheus:9090 --eval-interval=5m"
-    " --start=\"$(date -ud '{days} days ago' +%s)\" --end=\"$(date -ud '3 hours ago' +%s)\" --output-dir=blocks {rules}"
+    ' --start="$(date -ud \'{days} days ago\' +%s)" --end="$(date -u +%s)" --output-dir=blocks backfill.yaml'
 )
 _MINUTES_S = 600
 
 
-def text(found: Comparison) -> str:
-    """Return paragraphs, one SLO after the other, then what holds for all."""
+def text(found: Comparison, files: Iterable[str]) -> str:
+    """Return paragraphs, one SLO after the other, then what holds for all; `files` are those of the SLOs."""
     lines: list[str] = []
     for change in found.changes:
         lines += [*_slo(change), ""]
     for ids, what in ((found.gone, "is in the old rules only: give its SLO too, or lose it"), (found.new, "is new")):
         lines += [f"{one}: {what}." for one in ids]
     if found.changes:
-        lines += ["" if found.gone or found.new else None, *_budgets(found.changes)]  # type: ignore[list-item]
+        lines += ["" if found.gone or found.new else None, *_budgets(found.changes, files)]  # type: ignore[list-item]
     return "\n".join(line for line in lines if line is not None) + "\n"
 
 
@@ -92,15 +93,15 @@ def _detections(found: Sequence[Detection]) -> Iterator[str]:
             yield f"  {one.bad_share:.0%} bad events: the first {one.severity} comes {now}, as before."
 
 
-def _budgets(changes: Iterable[SloChange]) -> Iterator[str]:
+def _budgets(changes: Iterable[SloChange], files: Iterable[str]) -> Iterator[str]:
     longest = max(change.new.window_s for change in changes)
     days = -(-longest // durations.DAY_S)
     yield "Budgets start again: the events that they are made of are recorded from the moment the new rules are loaded."
     yield f"Until {_days(longest)} have passed, the budget is foretold from what there is."
-    yield "To count what Prometheus already has:"
-    for service in sorted({change.service for change in changes}):
-        yield f"  {_BACKFILL.format(days=days, rules=f'out/rules/{service}.yaml')}"
-    yield "Run it twice (the second run sums what the first one recorded), and move the blocks into Prometheus' data."
+    yield "To count what Prometheus already has, right before the new rules are loaded:"
+    yield f"  llmslo-rulegen backfill {shlex.join(files)} > backfill.yaml"
+    yield f"  {_BACKFILL.format(days=days)}"
+    yield "Then move the blocks into Prometheus' data; `backfill` says which SLOs need a second run."
 
 
 def _names(records: Sequence[Record]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 from llmslo_rulegen import alerts, pyrra, records, sloth
@@ -26,11 +27,18 @@ def groups_of(slos: Iterable[Slo], *, sloth: bool = True) -> tuple[Group, ...]:
 def _parts(slo: Slo, *, with_sloth: bool, with_pyrra: bool) -> Iterator[Iterable[Rule]]:
     yield records.records(slo, _windows_s(slo, with_sloth=with_sloth, with_pyrra=with_pyrra))
     if with_sloth:
-        yield sloth.records(slo)
+        yield _titled("the same in the names of Sloth, for its UI and dashboards", sloth.records(slo))
     if with_pyrra:
-        yield pyrra.records(slo)
-    yield alerts.states(slo)
-    yield alerts.alerts(slo, with_sloth=with_sloth)
+        yield _titled("the same in the names of Pyrra's generic records, for its Grafana pages", pyrra.records(slo))
+    what = "per tier 1 while it burns: from the factor on in both windows, until a short window with events is below it"
+    yield _titled(what, alerts.states(slo))
+    yield _titled("the alerts", alerts.alerts(slo, with_sloth=with_sloth))
+
+
+def _titled(comment: str, rules: Iterable[Rule]) -> Iterator[Rule]:
+    """Yield rules, the first of them with a comment."""
+    for place, rule in enumerate(rules):
+        yield rule if place else replace(rule, comment=comment)
 
 
 def _windows_s(slo: Slo, *, with_sloth: bool, with_pyrra: bool) -> tuple[int, ...]:

@@ -56,7 +56,7 @@ def compare(found: Read, old: Path, out: TextIO, *, as_json: bool) -> None:
         out.write(json.dumps(done.as_record(), indent=2) + "\n")
     else:
         sys.stderr.writelines(f"{one}\n" for one in found.findings)
-        out.write(compared.text(done))
+        out.write(compared.text(done, found.raw))
 
 
 def _refuse(found: Read, *, lossy: bool) -> None:

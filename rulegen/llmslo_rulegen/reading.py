@@ -45,7 +45,7 @@ def read(files: Mapping[str, bytes], *, snap: bool = False, sloth_period: Window
             findings += error.findings
             continue
         if not documents:
-            findings.append(_error(file, 0, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
+            findings.append(_error(file, 1, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
         known += documents
     for document, said in _ours(known, sloth_period):
         findings += said

@@ -21,7 +21,7 @@ HELP = {
         "slos": "The promises.",
         "labels": "Put on every alert and on the info series; records carry identity labels only.",
         "scrape_interval": "How often Prometheus reads the metrics, 1s to 5m.",
-        "runbook_url": "Annotation of every alert; left out when unset.",
+        "runbook_url": "Annotation of every alert; one that ends in / is where runbooks/ is published.",
         "dashboard_url": "Annotation of every alert; left out when unset.",
     },
     "SloShape": {

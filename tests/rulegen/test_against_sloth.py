@@ -63,14 +63,14 @@ def test_the_same_promise_is_detected_as_before(tmp_path):
     ],
 )
 def test_a_change_of_the_budget_is_said_in_words(tmp_path, objective, days, sentence):
-    found = compared.text(comparison(tmp_path, sloth_output.rules("shop-requests", objective, days)))
+    found = compared.text(comparison(tmp_path, sloth_output.rules("shop-requests", objective, days)), ["sloth.yaml"])
     assert sentence in found
 
 
 def test_a_low_objective_pages_sooner_and_says_so(tmp_path):
     """At 80 % no page of Sloth's can fire (slo-rules 3.3)."""
     new = documents.text(documents.sloth(documents.slo(objective=80)))
-    found = compared.text(comparison(tmp_path, sloth_output.rules("shop-requests", 80), new))
+    found = compared.text(comparison(tmp_path, sloth_output.rules("shop-requests", 80), new), ["sloth.yaml"])
     assert "100% bad events: the first page comes after 27m (was: never)." in found
 
 
@@ -95,10 +95,10 @@ def test_slos_of_one_side_only_are_named(tmp_path):
 
 
 def test_the_command_for_what_is_there_already_is_printed(tmp_path):
-    found = compared.text(comparison(tmp_path, sloth_output.rules("shop-requests")))
+    found = compared.text(comparison(tmp_path, sloth_output.rules("shop-requests")), ["sloth.yaml"])
     assert "Budgets start again" in found
     assert "promtool tsdb create-blocks-from rules" in found
-    assert "out/rules/shop.yaml" in found
+    assert "llmslo-rulegen backfill sloth.yaml > backfill.yaml" in found
 
 
 def test_rules_within_an_object_are_read_as_well(tmp_path):

@@ -78,7 +78,7 @@ def apply(draft: Draft, catalogs: tuple[Catalog, ...], days: int) -> None:
         return
     objective = draft.slo.get("objective")
     highest = 100 / (100 - objective) if _is_percent(objective) else None
-    never = [burn.name for burn in catalog.burns if highest is not None and burn.factor >= highest]
+    never = [burn.name for burn in catalog.burns if highest is not None and burn.factor > highest]
     if never:
         draft.node.note(
             CHANGED,

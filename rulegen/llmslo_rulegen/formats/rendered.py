@@ -41,9 +41,7 @@ def _rules(service: str, members: Sequence[Slo], options: Options, target: Targe
     sources = _sources(members)
     if target.name == MIMIR:
         namespace = f"namespace: {yaml_text.scalar(target.namespace or service)}\n"
-        yield _file(
-            f"{MIMIR}/{service}.yaml", options, sources, chain([namespace], yaml_text.rule_chunks([*own, *more]))
-        )
+        yield _file(f"{MIMIR}/{service}.yaml", options, sources, chain([namespace], _groups([*own, *more])))
     elif target.name == THANOS:
         yield _file(rendering.rule_path(service), options, sources, _strategic(own, target))
         for group in more:
@@ -67,10 +65,15 @@ def _objects(
         yield _file(f"{target.name}/{routing.FOLDER}/{service}.yaml", options, sources, [text])
 
 
+def _groups(found: Iterable[Group]) -> Iterator[str]:
+    yield yaml_text.GROUPS
+    yield from map(yaml_text.group, found)
+
+
 def _strategic(found: Iterable[Group], target: Target) -> Iterator[str]:
     """Yield a rule file of Thanos' ruler: each group says what a missing store does to it."""
     line = f"\n    partial_response_strategy: {target.partial_response}\n"
-    for chunk in yaml_text.rule_chunks(found):
+    for chunk in _groups(found):
         yield chunk.replace("\n", line, 1) if chunk.startswith("  - name:") else chunk
 
 
