@@ -68,7 +68,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             slo.alerting.name,
             f"{_state(ids, tier.name)} == 1",
             _labels(slo, _of_tier(tier), tier.severity, with_sloth=with_sloth),
-            _annotations(slo, _burning(tier), f"{page(slo)}#{tier.name}"),
+            _annotations(slo, _burning(tier), f"{page(slo)}#{tier.name}", tier.severity),
         )
     if Severity.TICKET in slo.alerting.disabled:
         return
@@ -82,7 +82,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             called[kind],
             expression,
             _labels(slo, {catalog.KIND: kind}, Severity.TICKET, with_sloth=with_sloth),
-            _annotations(slo, text, page(slo, kind), grouped=kind != catalog.ABSENT),
+            _annotations(slo, text, page(slo, kind), Severity.TICKET, grouped=kind != catalog.ABSENT),
             for_s=ABSENT_FOR_S if kind == catalog.ABSENT else 0,
         )
 
@@ -176,12 +176,18 @@ def _of_tier(tier: Tier) -> dict[str, str]:
 
 
 def _labels(slo: Slo, own: dict[str, str], severity: Severity, *, with_sloth: bool) -> Labels:
-    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels)}
+    notice = slo.alerting.notice(severity)
+    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels, *notice.labels)}
     found |= own | dict(records.identity_labels(slo))
-    found[catalog.SEVERITY] = severity.value
+    found[catalog.SEVERITY] = word(slo, severity)
     if with_sloth:
         found |= dict(sloth.identity_labels(slo)) | {catalog.SLOTH_SEVERITY: severity.value}
     return tuple(sorted(found.items()))
+
+
+def word(slo: Slo, severity: Severity) -> str:
+    """Return what the alerts of `severity` carry as the label of that name: ours, or the team's own word."""
+    return dict(slo.alerting.notice(severity).labels).get(catalog.SEVERITY, severity.value)
 
 
 def _burning(tier: Tier) -> str:
@@ -194,7 +200,7 @@ def page(slo: Slo, kind: str = "") -> str:
     return f"{kind}/{slo.id}.md" if kind else f"{slo.id}.md"
 
 
-def _annotations(slo: Slo, text: str, path: str, *, grouped: bool = True) -> Labels:
+def _annotations(slo: Slo, text: str, path: str, severity: Severity, *, grouped: bool = True) -> Labels:
     groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in slo.group_by) if grouped else ""
     about = f"{slo.service}/{slo.name}"
     found = {
@@ -209,7 +215,8 @@ def _annotations(slo: Slo, text: str, path: str, *, grouped: bool = True) -> Lab
         runbook += path
     urls = {"runbook_url": runbook, "dashboard_url": slo.dashboard_url}
     found |= {name: url for name, url in urls.items() if url}
-    return tuple(sorted((found | dict(slo.alerting.annotations)).items()))
+    found |= dict(slo.alerting.annotations) | dict(slo.alerting.notice(severity).annotations)
+    return tuple(sorted(found.items()))
 
 
 def plain(text: str) -> str:
