@@ -37,6 +37,10 @@ def _nothing() -> Mapping[str, float]:
     return {}
 
 
+def _taken_at_start() -> tuple[float, float]:
+    return 1.0, 0.0
+
+
 def _no_flights() -> Iterable[InFlight]:
     return ()
 
@@ -47,6 +51,7 @@ class Sources:
 
     version: str
     loader: str
+    settings: Callable[[], tuple[float, float]] = _taken_at_start  # 1 or 0: the last were taken; when, since 1970
     in_flight: Callable[[], Iterable[InFlight]] = _no_flights
     events_lost: Counts = _nothing  # by catalog.LOSS_REASONS
     parse_errors: Counts = _nothing  # by catalog.PARSE_REASONS
@@ -91,6 +96,9 @@ class Families:
         """Yield the exporter's own families, in the catalog's order: few, so that the library writes them."""
         readings = self._store.own()
         readings[catalog.BUILD_INFO.name] = [Reading((self._sources.version, self._sources.loader), 1.0)]
+        success, success_time = self._sources.settings()
+        readings[catalog.CONFIG_SUCCESS.name] = [Reading((), success)]
+        readings[catalog.CONFIG_SUCCESS_TIME.name] = [Reading((), success_time)]
         for name, counts in self._sources.by_metric().items():
             readings[name] = _sum(catalog.BY_NAME[name], readings[name], counts())
         for name, found in readings.items():
@@ -98,11 +106,17 @@ class Families:
 
 
 class Snapshot:
-    """All metrics at one moment, to be written in any format. Not safe to use from several threads."""
+    """All metrics at one moment, to be written in any format. Not safe to use from several threads.
 
-    def __init__(self, traffic: Mapping[str, Sequence[bytes]], own: Sequence[Family]) -> None:
+    `shown` are the only families of any page; empty: all.
+    """
+
+    def __init__(
+        self, traffic: Mapping[str, Sequence[bytes]], own: Sequence[Family], shown: frozenset[str] = frozenset()
+    ) -> None:
         self._traffic = traffic
         self._own = own
+        self._shown = shown
         self._written: dict[Format, list[tuple[Family, tuple[bytes, ...]]]] = {}
 
     def render(self, form: Format, names: frozenset[str] = frozenset()) -> bytes:
@@ -115,9 +129,11 @@ class Snapshot:
     def _write(self, form: Format) -> Iterator[tuple[Family, tuple[bytes, ...]]]:
         for metric in TRAFFIC:
             family, head = _head(metric, form)
-            yield family, (head, *self._traffic[metric.name])
+            if _is_wanted(family, self._shown):
+                yield family, (head, *self._traffic[metric.name])
         for family in self._own:
-            yield family, (_encoded(family, form),)
+            if _is_wanted(family, self._shown):
+                yield family, (_encoded(family, form),)
 
 
 class Exposition:
@@ -128,13 +144,19 @@ class Exposition:
         self._before_scrape = before_scrape
         self._lock = Lock()
         self._process = ProcessCollector(registry=None)
+        self._shown: frozenset[str] = frozenset()
+
+    def show(self, names: frozenset[str]) -> None:
+        """Let no page hold other families than these from now on; empty: all."""
+        self._shown = names
 
     def snapshot(self) -> Snapshot:
         """Return all metrics as they are now."""
         with self._lock:
             self._before_scrape()
             self._families.refresh()
-            return Snapshot(self._families.traffic(), [*self._families.own(), *self._process.collect()])
+            own = [*self._families.own(), *self._process.collect()]
+            return Snapshot(self._families.traffic(), own, self._shown)
 
     def render(self, accept: str, names: frozenset[str] = frozenset()) -> tuple[bytes, str]:
         """Return a page of now, as `Snapshot.render` does, and its content type: as `accept` asks for it."""

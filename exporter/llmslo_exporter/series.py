@@ -97,6 +97,12 @@ class Store:
         self._lock = Lock()
         self._write((), (), self._limits.series)
 
+    def resize(self, limits: Limits) -> None:
+        """Take other bounds from now on; what is held beyond them stays until it is idle."""
+        with self._lock:
+            self._limits = limits
+            self._is_full = False
+
     def apply(self, shared: Values, updates: Iterable[Update]) -> None:
         """Make the updates of one exchange under one label set, or all of them under `_other`."""
         steps = tuple(updates)

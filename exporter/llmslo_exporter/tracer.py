@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from llmslo_exporter.assembly import Assembly
 from llmslo_exporter.errors import DecodeError
@@ -30,6 +31,7 @@ from llmslo_exporter.events import (
     decode_tls_failed,
 )
 from llmslo_exporter.exchange import Exchange
+from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.identity import Workload
 from llmslo_exporter.ledger import Entry, Ledger, is_of
 from llmslo_exporter.libraries import Libraries, installed
@@ -39,7 +41,6 @@ from llmslo_exporter.probes import Probes
 from llmslo_exporter.processes import Processes
 from llmslo_exporter.providers import known_host
 from llmslo_exporter.reading import read
-from llmslo_exporter.recorder import Recorder
 from llmslo_exporter.summary import Closer, End, Role, Summary
 from llmslo_exporter.workload import workload
 
@@ -64,6 +65,16 @@ class _Label:
     exchange: Exchange
 
 
+class Sink(Protocol):
+    """Who takes what was seen: the store of /metrics, or a table for a person."""
+
+    def record(self, exchange: Exchange, workload: Workload) -> None:
+        """Take one ended exchange."""
+
+    def record_tls_failure(self, provider: str, role: Role, workload: Workload) -> None:
+        """Take one failed handshake with a known provider."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What was lost on this side of the ring."""
@@ -76,10 +87,11 @@ class Counts:
 class Tracer:
     """Owns the loader, on a thread of its own from `start` to `close`."""
 
-    def __init__(self, loader: Loader, recorder: Recorder, provider_map: Mapping[str, str]) -> None:
+    def __init__(self, loader: Loader, recorder: Sink, provider_map: Mapping[str, str], exclusions: Exclusions) -> None:
         self._loader = loader
         self._recorder = recorder
         self._provider_map = provider_map
+        self._exclusions = exclusions
         self._libraries = Libraries()
         self._processes = Processes()
         self._ledger = Ledger(loader)
@@ -117,6 +129,13 @@ class Tracer:
         self._thread.start()
         self._ready.set()
 
+    def reconfigure(self, provider_map: Mapping[str, str], exclusions: Exclusions) -> None:
+        """Name providers and leave out processes by these settings from now on."""
+        with self._lock:
+            self._provider_map = provider_map
+            self._exclusions = exclusions
+            self._labels.clear()
+
     def is_ready(self) -> bool:
         """Tell whether the probes stand and the ring is read."""
         return self._ready.is_set() and self._thread.is_alive() and self.probes.is_attached()
@@ -132,7 +151,8 @@ class Tracer:
         if self._thread.is_alive():
             self._thread.join()
         with self._lock:
-            self._consume()
+            if self._ready.is_set():
+                self._consume()
             self._loader.close()
 
     def wait(self) -> None:

@@ -29,6 +29,8 @@ CONTRACT = {
     "llm_tls_handshake_duration_seconds": ("histogram", CONNECTION),
     "llm_tls_failures_total": ("counter", CONNECTION),
     "llm_exporter_build_info": ("gauge", "version loader"),
+    "llm_exporter_config_last_reload_successful": ("gauge", ""),
+    "llm_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ""),
     "llm_exporter_events_lost_total": ("counter", "reason"),
     "llm_exporter_parse_errors_total": ("counter", "reason"),
     "llm_exporter_series_dropped_total": ("counter", "reason"),

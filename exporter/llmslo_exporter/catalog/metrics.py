@@ -299,6 +299,16 @@ TLS_FAILURES = _counter(
 )
 
 BUILD_INFO = _gauge("llm_exporter_build_info", "Always 1; what runs.", VERSION, LOADER)
+CONFIG_SUCCESS = _gauge(
+    "llm_exporter_config_last_reload_successful",
+    "1: the settings of the start or of the last SIGHUP are in force; 0: they were refused and the old ones hold.",
+)
+CONFIG_SUCCESS_TIME = Metric(
+    "llm_exporter_config_last_reload_success_timestamp_seconds",
+    MetricType.GAUGE,
+    "When settings were last taken in, in seconds since 1970.",
+    "seconds",
+)
 EVENTS_LOST = _counter(
     "llm_exporter_events_lost_total",
     "What the kernel side or the ring lost: exchanges missing or incomplete for it.",
@@ -360,7 +370,18 @@ EXCHANGE_METRICS = (
 )
 CONNECTION_METRICS = (HANDSHAKE, TLS_FAILURES)
 SELF_METRICS = (
-    *(BUILD_INFO, EVENTS_LOST, PARSE_ERRORS, SERIES_DROPPED, UNPARSED, TTFT_UNKNOWN, COMPRESSED, PROBES_ATTACHED),
+    *(
+        BUILD_INFO,
+        CONFIG_SUCCESS,
+        CONFIG_SUCCESS_TIME,
+        EVENTS_LOST,
+        PARSE_ERRORS,
+        SERIES_DROPPED,
+        UNPARSED,
+        TTFT_UNKNOWN,
+        COMPRESSED,
+        PROBES_ATTACHED,
+    ),
     *(PROBES_SINGLE_STEPPED, BPF_SECONDS, BPF_RUNS),
 )
 METRICS = EXCHANGE_METRICS + CONNECTION_METRICS + SELF_METRICS

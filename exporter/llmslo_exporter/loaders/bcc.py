@@ -7,6 +7,7 @@ BCC's method syntax here, and bcc.h takes the place of portable.h.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import itertools
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import CFUNCTYPE, c_int, c_void_p
+from pathlib import Path
 from typing import IO, Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
@@ -35,6 +37,7 @@ _REWRITES = (
     (re.compile(r"\bm_reserve\((\w+), ?"), r"\1.ringbuf_reserve("),
     (re.compile(r"\bm_submit\((\w+), ?"), r"\1.ringbuf_submit("),
 )
+_VERSION = re.compile(r"""__version__ = ["']([^"']+)""")
 _SAMPLE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
 _JUMPS = {"more_probe": "tls_more", "more_raw": "socket_more"}
 _NR_BPF, _BPF_PROG_LOAD, _SOCKET_FILTER = 321, 5, 1  # x86-64, as the rest of bpf/
@@ -80,6 +83,19 @@ def _stderr_caught() -> Iterator[IO[str]]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def installed_version() -> str | None:
+    """Return the version of BCC for this Python, without loading it; None: there is none."""
+    found = importlib.util.find_spec("bcc")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        try:
+            text = (Path(folder) / "version.py").read_text(errors="replace")
+        except OSError:
+            continue
+        named = _VERSION.search(text)
+        return named[1] if named else "unknown"
+    return None
 
 
 class BccLoader:

@@ -83,6 +83,16 @@ def _library() -> Any:  # noqa: ANN401 -- ctypes has no types for a library's fu
     return library
 
 
+def installed_version() -> str | None:
+    """Return the version of the node's libbpf, `1.1`; None: there is none."""
+    try:
+        library = ctypes.CDLL("libbpf.so.1")
+        library.libbpf_version_string.restype = c_char_p
+        return str(library.libbpf_version_string().decode().removeprefix("v"))
+    except (OSError, AttributeError):
+        return None
+
+
 class LibbpfLoader:
     """The prebuilt object, loaded. Raises SetupError or KernelError when it cannot be."""
 
