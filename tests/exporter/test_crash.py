@@ -95,7 +95,7 @@ def fail():
 def test_the_command_tells_of_a_bug_so(capsys):
     handlers = logging.getLogger().handlers[:]
     try:
-        assert cli.main([], lambda _options: fail()) == 3
+        assert cli.main([], {"": lambda _options, _asked: fail()}) == 3
     finally:
         logging.getLogger().handlers[:] = handlers
     said = capsys.readouterr().err
