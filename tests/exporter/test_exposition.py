@@ -87,7 +87,7 @@ def test_a_stream_reads_back_in_both_formats(accept):
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
 def test_the_whole_page_is_the_librarys_byte_for_byte(accept):
-    exporter = Exporter(config_reload=lambda: (1.0, 1.7e9))
+    exporter = Exporter(settings=lambda: (1.0, 1.7e9))
     for model in ("gpt-5", 'odd "name" \\', "snow\u2603man"):
         exporter.recorder.record(replace(STREAM, model=model, ratelimits=(("tokens", 0.25),)), CHAT)
     body, _ = exporter.exposition.render(accept)
