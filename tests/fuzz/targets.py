@@ -388,7 +388,8 @@ def _scraped_seeds() -> Iterable[bytes]:
     labels = 'model="a\\"b",namespace="",operation="chat",provider="p",role="client",workload="w"'
     yield f'llm_requests_total{{{labels},outcome="ok",retry="false"}} 4.0\n'.encode()
     yield f"llm_requests_in_flight{{{labels}}} 2\n".encode()
-    yield b"m{" + b"a" * 500 + b"} 1\nm{" + b'a="b' * 99 + b"} 1\n"
+    yield b"m{" + b"a" * 500 + b"} 1"
+    yield b"m{" + b'a="b' * 99 + b"} 1"
     yield f'llm_time_to_first_token_seconds_bucket{{le="0.05",{labels}}} 1\nx{{le="+Inf"}} NaN\n'.encode()
 
 
