@@ -93,8 +93,28 @@ def test_the_whole_page_is_the_librarys_byte_for_byte(accept):
     body, _ = exporter.exposition.render(accept)
     readings = exporter.store.read()
     readings[catalog.BUILD_INFO.name] = [Reading(("0.1.0", "libbpf"), 1.0)]
+    readings[catalog.CONFIG_SUCCESS.name] = [Reading((), 1.0)]
+    readings[catalog.CONFIG_SUCCESS_TIME.name] = [Reading((), 0.0)]
     assert body[: body.index(b"# HELP process_")] == page(families(catalog.METRICS, readings), accept).removesuffix(EOF)
     assert b"_created" not in body
+
+
+def test_only_what_is_shown_is_on_any_page():
+    exporter = Exporter()
+    exporter.recorder.record(STREAM, CHAT)
+    exporter.exposition.show(frozenset({"llm_requests_total", "process_open_fds"}))
+    assert {name for name, _ in exporter.samples()} == {"llm_requests_total", "process_open_fds"}
+    body, _ = exporter.exposition.render("", frozenset({"llm_requests_total", "llm_streams_total"}))
+    assert b"llm_requests_total{" in body
+    assert b"llm_streams_total" not in body
+    exporter.exposition.show(frozenset())
+    assert len({name for name, _ in exporter.samples()}) > 20
+
+
+def test_how_the_last_settings_were_taken_is_shown():
+    exporter = Exporter(settings=lambda: (0.0, 1_700_000_000.5))
+    assert exporter.sample("llm_exporter_config_last_reload_successful") == 0
+    assert exporter.sample("llm_exporter_config_last_reload_success_timestamp_seconds") == 1_700_000_000.5
 
 
 def test_a_page_of_names_is_a_part_of_the_whole():
