@@ -10,8 +10,6 @@ from llmslo_rulegen.cases import ABOVE, BELOW, ESCALATES, MANY, Case, Gone, judg
 from llmslo_rulegen.scenarios import SLACK_SCRAPES, Promise, Run, firing, length, merged, repeated
 from llmslo_rulegen.tier import Severity
 
-LONGEST_TICKS = 80  # of a case that waits for a budget to be spent
-LEAST_COVERED = 0.21  # of the window: an alert on a spent budget asks for a fifth
 LONGEST_REST_TICKS = 5  # after a recovery: the slow tickets' short windows have cases of their own
 LOW_BURN = 0.9
 SLICES_S = 600  # of good or of bad minutes
@@ -27,12 +25,6 @@ def usual(promise: Promise) -> Iterator[Case]:
     yield from _idle_incident(promise)
     yield from _twice(promise)
     yield from _steady(promise)
-
-
-def budgets(promise: Promise) -> Iterator[Case]:
-    """Yield what is recorded, and the budget that is spent where a test can wait for it."""
-    yield from _recorded(promise)
-    yield from _spent(promise)
 
 
 def nonsense(promise: Promise) -> Iterator[Case]:
@@ -117,7 +109,7 @@ def without_metrics(promise: Promise) -> Iterator[Case]:
         yield replace(case, name="the source's own metrics are gone", gone=Gone.METRICS)
 
 
-def _recorded(promise: Promise) -> Iterator[Case]:
+def recorded(promise: Promise) -> Iterator[Case]:
     """Each window holds another share: who reads a wrong one gets a wrong number."""
     clock = promise.clock
     tick = clock.tick_s
@@ -132,20 +124,6 @@ def _recorded(promise: Promise) -> Iterator[Case]:
     )
     for case in judged(promise, "what is recorded, at a full hour and at half past", one, [4 * tick, 5 * tick], other):
         yield replace(case, every=True, recorded_s=case.at_s)
-
-
-def _spent(promise: Promise) -> Iterator[Case]:
-    """A burn that has just spent the budget of the whole window, and one that has not quite."""
-    clock = promise.clock
-    covered = max(LEAST_COVERED, promise.budget * ABOVE * ABOVE)
-    end = clock.tick_after(covered * promise.window_s)
-    if covered >= 1 or end > LONGEST_TICKS * clock.tick_s:
-        return
-    burn = promise.window_s / end
-    over, under = (steady(promise, side * burn * promise.budget, end) for side in (ABOVE, BELOW))
-    flows = ((over, under), (under, over))
-    for name, pair in zip(("the budget is spent", "the budget is nearly spent"), flows, strict=True):
-        yield from judged(promise, name, pair[0], [end], pair[1])
 
 
 def slices(promise: Promise, *, shares: bool) -> Iterator[Case]:

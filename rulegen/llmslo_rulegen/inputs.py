@@ -122,6 +122,11 @@ def _number(value: float) -> str:
     return f"{value:.15g}"
 
 
+def text(each: Series, target: Labels) -> str:
+    """Return a series of the process with the labels `target` as PromQL writes it."""
+    return _text(each, Copy(target))
+
+
 def _text(each: Series, copy: Copy) -> str:
     labels = dict(copy.labels) | dict(each.labels)
     if copy.dotted and labels.get("le", "").isdigit():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from llmslo_rulegen import samples
@@ -64,6 +64,11 @@ class Kinds:
     bad: tuple[Kind, ...]
     ignored: tuple[Kind, ...]
     alone: tuple[Kind, ...] = ()
+
+    @property
+    def fewest(self) -> Kinds:
+        """One kind of good and one of bad events."""
+        return replace(self, good=self.good[:1], bad=self.bad[:1], ignored=())
 
     def target(self, usual: Mapping[str, str]) -> Labels:
         """Return the labels of the process that counts: `usual`, where no selector asks for others."""

@@ -1,0 +1,159 @@
+"""The second test file of an SLO: its long windows and its burn tiers, from a past that Prometheus has recorded.
+
+Evaluations are hours or days apart and a case has a few dozen of them: a month or a year in the time of an hour. The
+counters and the records of the past are input; what the rules record in the evaluations stands between them and must
+agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from itertools import chain
+from math import gcd
+
+from llmslo_exporter import catalog
+from llmslo_rulegen import alerts, checks, history, inputs, past, recorded
+from llmslo_rulegen.checks import Data
+from llmslo_rulegen.history import Story
+from llmslo_rulegen.inputs import labels_text
+from llmslo_rulegen.kinds import Kinds, Labels, Series
+from llmslo_rulegen.past import Changes, Looks, Past
+from llmslo_rulegen.recorded import FOUND_S, Moment
+from llmslo_rulegen.rule import RecordingRule
+from llmslo_rulegen.scenarios import DAY_S, HOUR_S
+from llmslo_rulegen.slo import CatalogSli, Slo
+from llmslo_rulegen.tested import TARGET, Subject
+
+STEP_S = 300
+SEEN_S = 2 * HOUR_S + 20 * 60  # before an evaluation: the running hour, the last full one, and what borders on it
+HELD_S = 2 * HOUR_S  # after an event: what its hour counts is read in the next one
+NOON_S = DAY_S // 2  # a day's record is read at noon of the next one
+UNTIL_S = 300  # as old as a sample may be
+SINCE_S = HOUR_S + UNTIL_S  # so long is known where data begin
+
+
+def tests(subject: Subject) -> Iterator[Data]:
+    """Yield the tests."""
+    step_s = step(subject)
+    for story in history.stories(subject.promise, subject.slo.window, step_s, len(subject.kinds)):
+        yield _test(subject, story, step_s)
+
+
+def step(subject: Subject) -> int:
+    """Return how far apart the samples are, so that every window begins at one."""
+    windows = [window_s for tier in alerts.tiers_of(subject.slo) for window_s in (tier.long_s, tier.short_s)]
+    return reduce(gcd, windows, STEP_S)
+
+
+def _test(subject: Subject, story: Story, step_s: int) -> Data:
+    rules = tuple(rule for rule in subject.rules if isinstance(rule, RecordingRule))
+    states = tuple(rule for rule in rules if rule.record == catalog.FIRING)
+    told: list[Data] = []
+    values: list[Data] = []
+    for at_s in story.at_s:
+        moments = [(_moment(subject, story, at, at_s), labels) for at, (labels, _) in enumerate(subject.kinds)]
+        looked = rules if at_s in story.records_s else states
+        found = chain.from_iterable(recorded.values(moment, looked, labels) for moment, labels in moments)
+        values += checks.records(subject.slo, found, at_s)
+        if story.budget and catalog.EXHAUSTED in subject.others:
+            rule = subject.others[catalog.EXHAUSTED]
+            spent = [checks.expected(rule, labels) for moment, labels in moments if moment.is_exhausted]
+            told.append(checks.alert(rule.alert, at_s, spent))
+    looks = checks.apart(told, subject.alerts, subject.slo)
+    looks["promql_expr_test"] += values
+    return checks.written(story.name, step_s, dict(_series(subject, story, step_s)), looks)
+
+
+def _moment(subject: Subject, story: Story, index: int, at_s: int) -> Moment:
+    told = story.pasts[index]
+    firing = story.firing(subject.promise, index, at_s)
+    return Moment(subject.slo, at_s, told.between, firing, told.begin_s, exact=subject.is_exact)
+
+
+def _series(subject: Subject, story: Story, step_s: int) -> Iterator[tuple[str, str]]:
+    """Yield the input: counters, what was recorded of them between the evaluations, and records of other SLOs."""
+    end_s = story.at_s[-1] + step_s
+    always = Looks(step_s, ((0, end_s),))
+    job = subject.kinds[0][1].target(dict(TARGET))
+    names = ["up", *([catalog.source(sli.source).liveness] if isinstance(sli := subject.slo.sli, CatalogSli) else [])]
+    yield from ((f"{name}{labels_text(job)}", always.text({0: 1}, recorded=False)) for name in names)
+    looks = Looks(step_s, past.merged(_spans(subject.slo, story), step_s), frozenset(story.at_s))
+    for index, (labels, kinds) in enumerate(subject.kinds):
+        told = story.pasts[index]
+        for series, changes in _counters(told, kinds.fewest):
+            yield inputs.text(series, TARGET), looks.text(changes, recorded=False)
+        for name, changes in _records(subject, told):
+            yield name + _labels(subject, labels), looks.text(changes, recorded=True)
+        yield from _states(subject, story, index, step_s)
+        if story.budget:
+            found = {at: value for at_s in story.at_s for at, value in _beginnings(subject.slo, told, at_s)}
+            yield catalog.COVERED_SINCE + _labels(subject, labels), _single(found, step_s)
+    seen = Looks(step_s, past.merged(((at_s - SEEN_S, at_s) for at_s in story.records_s), step_s))
+    if story.records_s:
+        yield from ((name, seen.text({0: value}, recorded=False)) for name, value in subject.neighbours())
+
+
+def _labels(subject: Subject, group: Labels) -> str:
+    own = {catalog.SERVICE_LABEL: subject.slo.service, catalog.SLO_LABEL: subject.slo.name}
+    return labels_text(dict(group) | own)
+
+
+def _counters(told: Past, kinds: Kinds) -> Iterator[tuple[Series, Changes]]:
+    """Yield the counters of one kind of good and one of bad events."""
+    found: dict[Series, dict[int, float]] = {}
+    for kind in (*kinds.good, *kinds.bad):
+        for series, _ in kind.adds:
+            found.setdefault(series, {told.begin_s: 0.0})
+    last = dict.fromkeys(found, 0.0)
+    for at_s, events in told.counted():
+        for kind, count in ((kinds.good[0], events.total - events.bad), (kinds.bad[0], events.bad)):
+            for series, amount in kind.adds:
+                last[series] += amount * count
+                found[series][at_s] = last[series]
+    yield from found.items()
+
+
+def _records(subject: Subject, told: Past) -> Iterator[tuple[str, Changes]]:
+    """Yield what the rules of this SLO would have recorded by the hour and by the day."""
+    known = {rule.record for rule in subject.rules if isinstance(rule, RecordingRule)}
+    for pick in (catalog.TOTAL, catalog.BAD):
+        for ending, changes in past.records(told, pick):
+            if pick + ending in known:
+                yield pick + ending, changes
+
+
+def _states(subject: Subject, story: Story, index: int, step_s: int) -> Iterator[tuple[str, str]]:
+    """Yield whether tiers fired, a while before evaluations."""
+    states = story.states[index] if story.states else {}
+    for tier in dict.fromkeys(tier for tier, _ in states):
+        found = {at_s: float(on) for (name, at_s), on in states.items() if name == tier}
+        labels = (*subject.kinds[index][0], (catalog.TIER, tier))
+        yield catalog.FIRING + _labels(subject, labels), _single(found, step_s)
+
+
+def _beginnings(slo: Slo, told: Past, at_s: int) -> Iterator[tuple[int, float]]:
+    """Yield where the data of the window were found to begin, before an evaluation."""
+    for then_s in range((at_s - SINCE_S) // FOUND_S * FOUND_S + FOUND_S, at_s, FOUND_S):
+        since = Moment(slo, then_s, told.between, None, told.begin_s).found_since
+        if since is not None:
+            yield then_s, since
+
+
+def _single(found: Changes, step_s: int) -> str:
+    """Return samples that stand alone."""
+    return Looks(step_s, tuple((at_s, at_s) for at_s in sorted(found))).text(found, recorded=False)
+
+
+def _spans(slo: Slo, story: Story) -> Iterator[tuple[int, int]]:
+    """Yield the stretches in which a rule may look at a sample: the rest of the past is left out."""
+    for at_s in story.at_s:
+        yield at_s - SEEN_S, at_s
+        begins_s = at_s - slo.window.seconds
+        yield begins_s - SEEN_S, begins_s + HOUR_S
+    for told in story.pasts:
+        yield told.begin_s, told.begin_s + HELD_S
+        for event_s in told.instants:
+            yield (event_s - HOUR_S, event_s + HELD_S)
+            noon_s = -(-event_s // DAY_S) * DAY_S + NOON_S
+            yield noon_s - UNTIL_S, noon_s

@@ -1,0 +1,147 @@
+"""What a burn tier must be seen to judge, one evaluation at a time: each window, gate and memory from both its sides.
+
+A trial says what happened before an evaluation, and which tiers fired a while before it. Counts are whole and nothing
+is estimated, so each stands one event from its threshold.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+
+from llmslo_rulegen.scenarios import MEMORY_S, Events, Promise, lower_bound, patience_s
+from llmslo_rulegen.tier import Severity, Tier
+
+# Evaluations before this one at which a tier's state may have been written, and the edges of what is remembered.
+BEFORE_S, RECENT_S, OLD_S, TOO_OLD_S = 300, 1800, MEMORY_S - 300, MEMORY_S + 600
+MANY, SOME, FEW = 97, 3, 1  # times more events in the rest of the long window than in the short one
+MARGIN = 7  # bad events more than a gate asks for
+CLEAR = Fraction(3, 10)  # so far from a threshold that no float is on its other side
+TRIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """`marks`: events, so many seconds before the evaluation. `was`: a tier's state, so many seconds before it.
+
+    `span_s`: what happened longer ago must not matter.
+    """
+
+    name: str
+    span_s: int
+    marks: tuple[tuple[int, Events], ...]
+    was: tuple[tuple[str, int, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A tier and the steps in which its windows can be measured."""
+
+    promise: Promise
+    tier: Tier
+    bound: Fraction
+    step_s: int
+
+    def short(self, *, over: bool) -> Events:
+        """Return events of the short window, one bad event over its threshold, or just not."""
+        total = self._clear(ceil((max(self.tier.min_bad_short, self.tier.min_bad) + MARGIN) / self.bound))
+        return Events(total, floor(self.bound * total) + over)
+
+    def rest(self, short: Events, times: int, *, over: bool) -> Events | None:
+        """Return events of the rest of the long window, so that all of it is over its threshold, or just not."""
+        total = self._clear(int(short.total) * (1 + times))
+        bad = self._least_over(total) - (not over) - int(short.bad)
+        left = total - int(short.total)
+        return Events(left, bad) if 0 <= bad <= left else None
+
+    def marks(self, short: Events, rest: Events) -> tuple[tuple[int, Events], ...]:
+        """Return the events, in the middle of the short window and in the middle of what the long one has more."""
+        tier, step_s = self.tier, self.step_s
+        ago = (tier.short_s // 2 // step_s * step_s, (tier.short_s + tier.long_s) // 2 // step_s * step_s)
+        return tuple((at, events) for at, events in zip(ago, (short, rest), strict=True) if events.total)
+
+    def _clear(self, total: int) -> int:
+        """Return a number of events of which the threshold is no whole number, not even nearly."""
+        for more in range(TRIES):
+            if CLEAR <= self.bound * (total + more) % 1 <= 1 - CLEAR:
+                return total + more
+        return total
+
+    def _least_over(self, total: int) -> int:
+        if self.promise.wilson is None:
+            return floor(self.bound * total) + 1
+        wilson, bound = self.promise.wilson, float(self.bound)
+        return bisect_left(range(total), True, key=lambda bad: lower_bound(Events(total, bad), wilson) > bound)
+
+
+def trials(promise: Promise, tier: Tier, step_s: int) -> Iterator[Trial]:
+    """Yield the trials of one tier; `step_s` divides all windows."""
+    bound = Fraction(repr(tier.factor)) * Fraction(repr(round(promise.budget, 12)))
+    bench = _Bench(promise, tier, bound, step_s)
+    yield from _windows(bench)
+    yield from _memory(bench)
+    if promise.wilson is None:
+        yield from _gates(bench)
+    outage = Events(10 * MARGIN + tier.min_bad, 10 * MARGIN + tier.min_bad)
+    nothing = Events(0, 0)
+    yield Trial("idle of late, all bad before", tier.long_s, bench.marks(nothing, outage))
+
+
+def _windows(bench: _Bench) -> Iterator[Trial]:
+    for name, over_short, over_long, times in (
+        ("over both windows", True, True, MANY),
+        ("over the short window only", True, False, MANY),
+        ("over the long window only", False, True, MANY),
+        ("over both windows, few events", True, True, FEW),
+        ("over the short window only, few events", True, False, SOME),
+    ):
+        short = bench.short(over=over_short)
+        rest = bench.rest(short, times, over=over_long)
+        if rest is not None:
+            yield Trial(name, bench.tier.long_s, bench.marks(short, rest))
+
+
+def _memory(bench: _Bench) -> Iterator[Trial]:
+    """Yield what keeps an alert that fires, and what ends it."""
+    tier = bench.tier
+    high, low = bench.short(over=True), bench.short(over=False)
+    burning, over = bench.rest(high, MANY, over=False), bench.rest(low, MANY, over=True)
+    if burning is not None:
+        marks = bench.marks(high, burning)
+        for name, was in (
+            ("fired and still burns", ((BEFORE_S, True),)),
+            ("fired an hour ago and burns again", ((OLD_S, True),)),
+            ("fired longer ago", ((TOO_OLD_S, True),)),
+            ("fired, but not of late", ((OLD_S, True), (RECENT_S, False))),
+        ):
+            yield Trial(name, tier.long_s, marks, tuple((tier.name, ago_s, on) for ago_s, on in was))
+    if over is not None:
+        fired = ((tier.name, RECENT_S, True),)
+        yield Trial("fired, and the short window is well", tier.long_s, bench.marks(low, over), fired)
+
+
+def _gates(bench: _Bench) -> Iterator[Trial]:
+    tier = bench.tier
+    short, long = tier.min_bad_short, max(tier.min_bad, tier.min_bad_short)
+    for name, in_short, in_long in (
+        (f"all bad, {short} in the short window and {long} in the long one", short, long),
+        (f"all bad, {short - 1} in the short window", short - 1, long + 1),
+        (f"all bad, {long - 1} in the long window", short, long - 1),
+    ):
+        if 0 < in_short <= in_long:
+            marks = bench.marks(Events(in_short, in_short), Events(in_long - in_short, in_long - in_short))
+            yield Trial(name, tier.long_s, marks)
+
+
+def idle(promise: Promise, severity: Severity, step_s: int) -> Iterator[Trial]:
+    """Yield what idleness does to alerts that fire: they last as long as their longest window saw something."""
+    tiers = [tier for tier in promise.tiers if tier.severity is severity]
+    longest_s = patience_s(promise.tiers, severity)
+    fired = tuple((tier.name, RECENT_S, True) for tier in tiers)
+    some = Events(MANY, 0)
+    for name, ago_s in (("idle, but not for long", longest_s - step_s), ("idle for too long", longest_s)):
+        yield Trial(f"fired, then {name}", longest_s + step_s, ((ago_s, some),), fired)
+
