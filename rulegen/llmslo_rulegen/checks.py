@@ -79,9 +79,14 @@ def _rendered(text: str, labels: Sequence[tuple[str, str]]) -> str:
     return text.replace(_BRACES, "{{")
 
 
-def records(slo: Slo, told: Iterable[Value], at_s: int) -> Iterator[Data]:
-    """Yield the checks of records: one for all that are exact, one for each other."""
-    values = list(dict.fromkeys(told))
+def records(slo: Slo, told: Iterable[Iterable[Value]], at_s: int) -> Iterator[Data]:
+    """Yield the checks of records, group by group told: one for all that are exact, one for each other.
+
+    A record that is not known of every group is not looked at.
+    """
+    groups = [list(values) for values in told]
+    known = set.intersection(*({each.record for each in values} for values in groups))
+    values = list(dict.fromkeys(each for group in groups for each in group if each.record in known))
     near = {each.record for each in values if each.slack and each.value is not None}
     exact = [each for each in values if each.record not in near]
     for identity in (

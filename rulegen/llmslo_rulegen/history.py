@@ -24,7 +24,7 @@ NOTHING = 2  # evaluations before there are data
 FIRST_S = 20 * 60  # what the first evaluation with data has seen: since minute 25
 WEIGHT = 1000  # bad events that spend a budget
 HIGHEST = Fraction(97, 100)  # a bad share that a budget may ask for
-PERIODS_S = {Calendar.WEEK: 16 * DAY_S, Calendar.MONTH: 93 * DAY_S, Calendar.QUARTER: 370 * DAY_S}
+PERIODS_S = {Calendar.WEEK: 16 * DAY_S, Calendar.MONTH: 64 * DAY_S, Calendar.QUARTER: 110 * DAY_S}
 EDGES = ((3, 1), (5, 2))  # total and bad events just outside and just inside of a full window
 
 States = Mapping[tuple[str, int], bool]  # tier and instant -> whether it fired
@@ -34,7 +34,8 @@ States = Mapping[tuple[str, int], bool]  # tier and instant -> whether it fired
 class Story:
     """What happens to each group, up to the last evaluation; `records_s`: the evaluations whose records are looked at.
 
-    `budget`: the budget is asked for, so records of where its data begin are there.
+    `budget`: the budget is asked for, so records of where its data begin are there. `neighbours`: records of other SLOs
+    are there.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Story:
     states: tuple[States, ...] = ()
     records_s: tuple[int, ...] = ()
     budget: bool = False
+    neighbours: bool = False
 
     def fired(self, group: int, at_s: int) -> Collection[str]:
         """Return the tiers that fired before an evaluation, as far as they are remembered."""
@@ -66,6 +68,8 @@ def tick_s(window: Window) -> int:
 def stories(promise: Promise, window: Window, step_s: int, groups: int) -> Iterator[Story]:
     """Yield the stories of an SLO; `step_s` divides every window and five minutes."""
     every_s = tick_s(window)
+    nothing = tuple(past(2 * every_s + 1, {}) for _ in range(groups))
+    yield Story("no data, but of other SLOs", nothing, (every_s,), records_s=(every_s,), neighbours=True)
     yield _budget(promise.budget, window, step_s, groups)
     for tier in promise.tiers:
         found = list(trials.trials(promise, tier, step_s))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
-from itertools import chain
 from math import gcd
 
 from llmslo_exporter import catalog
@@ -54,7 +53,7 @@ def _test(subject: Subject, story: Story, step_s: int) -> Data:
     for at_s in story.at_s:
         moments = [(_moment(subject, story, at, at_s), labels) for at, (labels, _) in enumerate(subject.kinds)]
         looked = rules if at_s in story.records_s else states
-        found = chain.from_iterable(recorded.values(moment, looked, labels) for moment, labels in moments)
+        found = (recorded.values(moment, looked, labels) for moment, labels in moments)
         values += checks.records(subject.slo, found, at_s)
         if story.budget and catalog.EXHAUSTED in subject.others:
             rule = subject.others[catalog.EXHAUSTED]
@@ -89,9 +88,8 @@ def _series(subject: Subject, story: Story, step_s: int) -> Iterator[tuple[str, 
         if story.budget:
             found = {at: value for at_s in story.at_s for at, value in _beginnings(subject.slo, told, at_s)}
             yield catalog.COVERED_SINCE + _labels(subject, labels), _single(found, step_s)
-    seen = Looks(step_s, past.merged(((at_s - SEEN_S, at_s) for at_s in story.records_s), step_s))
-    if story.records_s:
-        yield from ((name, seen.text({0: value}, recorded=False)) for name, value in subject.neighbours())
+    if story.neighbours:
+        yield from ((name, always.text({0: value}, recorded=False)) for name, value in subject.neighbours())
 
 
 def _labels(subject: Subject, group: Labels) -> str:

@@ -143,8 +143,7 @@ def _events(moment: Moment, ending: str) -> Events | None:
     ):
         end_s = moment.at_s // length_s * length_s
         if ending == full:
-            begun = end_s > moment.since_s or (end_s == moment.since_s and length_s == HOUR_S)
-            return moment.between(end_s - length_s, end_s) if begun else None
+            return _full(moment, end_s, length_s)
         if ending == so_far:
             hour_s = moment.at_s // HOUR_S * HOUR_S
             if length_s == HOUR_S:
@@ -153,6 +152,15 @@ def _events(moment: Moment, ending: str) -> Events | None:
     if ending.startswith(catalog.INCREASE):
         return _known(moment.events(_window_s(ending.removeprefix(catalog.INCREASE))))
     raise _Unknown
+
+
+def _full(moment: Moment, end_s: int, length_s: int) -> Events | None:
+    """Return the events of a full hour or day. A day without any may be one without records too."""
+    begun = end_s > moment.since_s or (end_s == moment.since_s and length_s == HOUR_S)
+    seen = moment.between(end_s - length_s, end_s) if begun else None
+    if seen is not None and not seen.total and length_s == DAY_S:
+        raise _Unknown
+    return seen
 
 
 def _window_s(text: str) -> float:

@@ -16,7 +16,7 @@ from llmslo_rulegen.scenarios import MEMORY_S, Events, Promise, lower_bound, pat
 from llmslo_rulegen.tier import Severity, Tier
 
 # Evaluations before this one at which a tier's state may have been written, and the edges of what is remembered.
-BEFORE_S, RECENT_S, OLD_S, TOO_OLD_S = 300, 1800, MEMORY_S - 300, MEMORY_S + 600
+RECENT_S, OLD_S, TOO_OLD_S = 1800, MEMORY_S - 300, MEMORY_S + 600
 MANY, SOME, FEW = 97, 3, 1  # times more events in the rest of the long window than in the short one
 MARGIN = 7  # bad events more than a gate asks for
 CLEAR = Fraction(3, 10)  # so far from a threshold that no float is on its other side
@@ -91,36 +91,33 @@ def trials(promise: Promise, tier: Tier, step_s: int) -> Iterator[Trial]:
 
 
 def _windows(bench: _Bench) -> Iterator[Trial]:
-    for name, over_short, over_long, times in (
-        ("over both windows", True, True, MANY),
-        ("over the short window only", True, False, MANY),
-        ("over the long window only", False, True, MANY),
-        ("over both windows, few events", True, True, FEW),
-        ("over the short window only, few events", True, False, SOME),
-    ):
-        short = bench.short(over=over_short)
-        rest = bench.rest(short, times, over=over_long)
+    """Yield what starts an alert; Wilson's bound is asked at few events too."""
+    sides = [("over both windows", True, MANY)]
+    if bench.promise.wilson is not None:
+        sides += [("over both windows, few events", True, FEW), ("over the short window, few events", False, SOME)]
+    for name, over, times in sides:
+        short = bench.short(over=True)
+        rest = bench.rest(short, times, over=over)
         if rest is not None:
             yield Trial(name, bench.tier.long_s, bench.marks(short, rest))
 
 
 def _memory(bench: _Bench) -> Iterator[Trial]:
-    """Yield what keeps an alert that fires, and what ends it."""
+    """Yield what keeps an alert that fires and what ends it; where it is off, one window alone does not start it."""
     tier = bench.tier
     high, low = bench.short(over=True), bench.short(over=False)
     burning, over = bench.rest(high, MANY, over=False), bench.rest(low, MANY, over=True)
     if burning is not None:
         marks = bench.marks(high, burning)
         for name, was in (
-            ("fired and still burns", ((BEFORE_S, True),)),
-            ("fired an hour ago and burns again", ((OLD_S, True),)),
-            ("fired longer ago", ((TOO_OLD_S, True),)),
-            ("fired, but not of late", ((OLD_S, True), (RECENT_S, False))),
+            ("over the short window only, fired an hour ago", ((OLD_S, True),)),
+            ("over the short window only, fired longer ago", ((TOO_OLD_S, True),)),
+            ("over the short window only, fired but not of late", ((OLD_S, True), (RECENT_S, False))),
         ):
             yield Trial(name, tier.long_s, marks, tuple((tier.name, ago_s, on) for ago_s, on in was))
     if over is not None:
         fired = ((tier.name, RECENT_S, True),)
-        yield Trial("fired, and the short window is well", tier.long_s, bench.marks(low, over), fired)
+        yield Trial("over the long window only, fired of late", tier.long_s, bench.marks(low, over), fired)
 
 
 def _gates(bench: _Bench) -> Iterator[Trial]:

@@ -92,7 +92,7 @@ def _test(subject: Subject, case: Case) -> Data:
     told = [checks.alert(*each) for each in (*_burns(subject, case), *_others(subject, case))]
     found = checks.apart(told, subject.alerts, subject.slo)
     for at_s in case.recorded_s:
-        values = (value for moment, labels in _moments(subject, case, at_s) for value in subject.values(moment, labels))
+        values = (subject.values(moment, labels) for moment, labels in _moments(subject, case, at_s))
         found["promql_expr_test"] += checks.records(subject.slo, values, at_s)
     return checks.written(case.name, subject.promise.clock.step_s, _series(subject, case), found)
 
