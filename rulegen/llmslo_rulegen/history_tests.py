@@ -25,6 +25,8 @@ from llmslo_rulegen.slo import CatalogSli, Slo
 from llmslo_rulegen.tested import TARGET, Subject
 
 STEP_S = 300
+# Total and bad events of an hour, as recorded (None: not at all), and whether that is nonsense.
+NONSENSE = ((1000, 1009, False), (1000, 1011, True), (None, 1, True), (None, 0, False), (1000, 1000, False))
 SEEN_S = 2 * HOUR_S + 20 * 60  # before an evaluation: the running hour, the last full one, and what borders on it
 HELD_S = 2 * HOUR_S  # after an event: what its hour counts is read in the next one
 NOON_S = DAY_S // 2  # a day's record is read at noon of the next one
@@ -35,6 +37,8 @@ SINCE_S = HOUR_S + UNTIL_S  # so long is known where data begin
 def tests(subject: Subject) -> Iterator[Data]:
     """Yield the tests."""
     step_s = step(subject)
+    if catalog.NONSENSE in subject.others:
+        yield _nonsense(subject, history.tick_s(subject.slo.window), step_s)
     for story in history.stories(subject.promise, subject.slo.window, step_s, len(subject.kinds)):
         yield _test(subject, story, step_s)
 
@@ -55,13 +59,36 @@ def _test(subject: Subject, story: Story, step_s: int) -> Data:
         looked = rules if at_s in story.records_s else states
         found = (recorded.values(moment, looked, labels) for moment, labels in moments)
         values += checks.records(subject.slo, found, at_s)
-        if story.budget and catalog.EXHAUSTED in subject.others:
+        if story.records_s and catalog.EXHAUSTED in subject.others:
             rule = subject.others[catalog.EXHAUSTED]
             spent = [checks.expected(rule, labels) for moment, labels in moments if moment.is_exhausted]
             told.append(checks.alert(rule.alert, at_s, spent))
+        if story.neighbours and catalog.NONSENSE in subject.others:
+            told.append(checks.alert(subject.others[catalog.NONSENSE].alert, at_s, []))
     looks = checks.apart(told, subject.alerts, subject.slo)
     looks["promql_expr_test"] += values
     return checks.written(story.name, step_s, dict(_series(subject, story, step_s)), looks)
+
+
+def _nonsense(subject: Subject, every_s: int, step_s: int) -> Data:
+    """Return the test of what no sound counters say, told by the records alone: more bad events than events."""
+    rule = subject.others[catalog.NONSENSE]
+    turns = list(enumerate(NONSENSE, 1))
+    series: dict[str, str] = {}
+    fires: dict[int, list[Labels]] = {number * every_s: [] for number, _ in turns}
+    for (labels, _), order in zip(subject.kinds, (turns, list(enumerate(NONSENSE[::-1], 1))), strict=False):
+        for at, name in enumerate((catalog.TOTAL, catalog.BAD)):
+            found = {number * every_s: seen[at] for number, (*seen, _) in order}
+            told = {at_s: float(value) for at_s, value in found.items() if value is not None}
+            series[f"{name}{catalog.INCREASE}1h{_labels(subject, labels)}"] = _single(told, step_s)
+        for number, (_, _, is_nonsense) in order:
+            fires[number * every_s] += [labels] * is_nonsense
+    told_alerts = [
+        checks.alert(rule.alert, at_s, [checks.expected(rule, labels) for labels in groups])
+        for at_s, groups in fires.items()
+    ]
+    looks = checks.apart(told_alerts, subject.alerts, subject.slo)
+    return checks.written("more bad events than events are recorded", step_s, series, looks)
 
 
 def _moment(subject: Subject, story: Story, index: int, at_s: int) -> Moment:

@@ -8,13 +8,13 @@ from functools import partial
 from itertools import chain, product
 
 from llmslo_exporter import catalog
-from llmslo_rulegen import cases, checks, courses, history, history_tests, inputs, scenarios, slices, subjects
+from llmslo_rulegen import cases, checks, courses, history, history_tests, inputs, lives, scenarios, slices, subjects
 from llmslo_rulegen.cases import Case, Gone
 from llmslo_rulegen.checks import Data
 from llmslo_rulegen.inputs import Copy
 from llmslo_rulegen.kinds import Kinds, Labels
 from llmslo_rulegen.recorded import Moment
-from llmslo_rulegen.scenarios import Flow
+from llmslo_rulegen.scenarios import HOUR_S, Flow
 from llmslo_rulegen.slo import CatalogSli, SlicedSli, Slo
 from llmslo_rulegen.tested import TARGET, Subject, subject
 
@@ -23,6 +23,7 @@ Look = tuple[str, int, list[Data]]  # name of an alert, instant, what fires
 # which takes as long as so many evaluations. All together: what a file may take.
 TIME_MS, RULE_MS, RULE_BESIDE_MS, LOADING, FEWEST = 2400, 0.26, 0.18, 2, 8
 ONE = (Copy(TARGET),)
+COUNTED = (catalog.TOTAL, catalog.BAD)
 TWO_BY_TWO = tuple(
     Copy((("instance", f"{instance}:9090"), ("job", "llm"), ("replica", replica)), 2, dotted=instance == "two")
     for instance in ("one", "two")
@@ -56,7 +57,7 @@ def test_files(
     beside = max(0, rules_in_file - len(found.rules))
     each_ms = len(found.rules) * RULE_MS + beside * RULE_BESIDE_MS
     clock = found.promise.clock
-    yield _file(rule_file, clock.tick_s, [_test(found, case) for case in _cases(found)], each_ms)
+    yield _file(rule_file, clock.tick_s, _tests(found), each_ms)
     if not isinstance(slo.sli, SlicedSli):
         yield _file(rule_file, history.tick_s(slo.window), history_tests.tests(found), each_ms)
 
@@ -70,6 +71,27 @@ def _file(rule_file: str, tick_s: int, tests: Iterable[Data], each_ms: float) ->
             left -= weight
             taken.append(test)
     return {"rule_files": [rule_file], "evaluation_interval": checks.seconds(tick_s), "tests": taken}
+
+
+def _tests(subject: Subject) -> Iterator[Data]:
+    yield from (_test(subject, case) for case in _cases(subject))
+    if not isinstance(subject.slo.sli, SlicedSli):
+        yield _counted(subject, "processes that start late, scraped by two servers, with gaps", lives.SCRAPED)
+        yield _counted(subject, "a process that is restarted again and again", lives.RESTARTED)
+
+
+def _counted(subject: Subject, name: str, processes: tuple[lives.Life, ...]) -> Data:
+    """Return the test of what is recorded of some processes, at full hours and half past."""
+    told = lives.Lives(processes, subject.promise.clock.step_s)
+    exact = subject.is_exact and not any(life.restarts_s for life in processes)
+    group, kinds = subject.kinds[0]
+    found: list[Data] = []
+    for at_s in range(HOUR_S, lives.LASTS_S + 1, HOUR_S // 2):
+        moment = Moment(subject.slo, at_s, told.between, None, exact=exact)
+        values = (value for value in subject.values(moment, group) if value.record.startswith(COUNTED))
+        found += checks.records(subject.slo, [values], at_s)
+    series = dict(told.series(kinds, TARGET))
+    return checks.written(name, told.step_s, series, {"promql_expr_test": found})
 
 
 def _cases(subject: Subject) -> Iterator[Case]:
