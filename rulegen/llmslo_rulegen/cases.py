@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from math import ceil
 
-from llmslo_rulegen.scenarios import SLACK_SCRAPES, Flow, Promise, Run, firing, length, merged, repeated
-from llmslo_rulegen.tier import Tier
+from llmslo_rulegen.scenarios import SLACK_SCRAPES, Flow, Promise, Run, firing, length, merged
 
 MANY = 1_000_000  # events per scrape: one of them is a hundredth of the budget at 99.99 %
 ESCALATES = 300  # so many times what has been before it, a burn stands for itself

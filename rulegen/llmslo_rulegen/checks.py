@@ -131,5 +131,8 @@ def written(name: str, step_s: int, series: Mapping[str, str], looks: Mapping[st
 
 def last_s(test: Data) -> int:
     """Return the last instant that a test looks at."""
-    looks = (*cast("list[Data]", test.get("alert_rule_test", [])), *cast("list[Data]", test.get("promql_expr_test", [])))
+    looks = (
+        *cast("list[Data]", test.get("alert_rule_test", [])),
+        *cast("list[Data]", test.get("promql_expr_test", [])),
+    )
     return max(int(str(look["eval_time"]).removesuffix("s")) for look in looks)

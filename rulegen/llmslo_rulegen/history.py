@@ -77,7 +77,9 @@ def stories(promise: Promise, window: Window, step_s: int, groups: int) -> Itera
     for severity in Severity:
         if any(tier.severity is severity for tier in promise.tiers):
             found = list(trials.idle(promise, severity, step_s))
-            yield _in_turn(f"{severity.value}s, in turn: {'; '.join(each.name for each in found)}", found, every_s, groups)
+            yield _in_turn(
+                f"{severity.value}s, in turn: {'; '.join(each.name for each in found)}", found, every_s, groups
+            )
 
 
 def _in_turn(name: str, found: Sequence[Trial], every_s: int, groups: int) -> Story:
@@ -111,7 +113,12 @@ def _budget(budget: float, window: Window, step_s: int, groups: int) -> Story:
                 marks[place_s] = events
         pasts.append(past(begin_s, marks))
     borders = {next(at for at in at_s if at >= periods.at(window, now_s).begin_s) for now_s in at_s[1:]}
-    looked = {*at_s[1 : NOTHING + 2], at_s[len(at_s) // 2], *(sorted(borders)[-3:] if window.calendar else ()), *at_s[-AFTER:]}
+    looked = {
+        *at_s[1 : NOTHING + 2],
+        at_s[len(at_s) // 2],
+        *(sorted(borders)[-3:] if window.calendar else ()),
+        *at_s[-AFTER:],
+    }
     name = "a budget nearly spent, spent and nearly spent again, from the first data on until its window is full"
     return Story(name, tuple(pasts), at_s, records_s=tuple(sorted(looked)), budget=True)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llmslo_rulegen.inputs import text
-from llmslo_rulegen.kinds import Kinds, Labels
+from llmslo_rulegen.kinds import Kinds, Labels, Series
 from llmslo_rulegen.scenarios import Events
 
 BRIDGE_S = 15 * 60  # a gap in scraping up to this length loses nothing
@@ -69,7 +69,7 @@ class Lives:
         for life in self.lives:
             for number, (from_s, late) in enumerate(life.replicas):
                 labels = tuple(sorted((dict(target) | {"instance": life.instance, "replica": f"r{number}"}).items()))
-                adds: dict[object, float] = {}
+                adds: dict[Series, float] = {}
                 for kind, count in ((kinds.good[0], GOOD), (kinds.bad[0], BAD)):
                     for each, amount in kind.adds:
                         adds[each] = adds.get(each, 0.0) + amount * count
@@ -99,7 +99,7 @@ class Lives:
         return self._shown(life, at_s)
 
     def _samples(self, life: Life, from_s: int, late: int, add: float) -> str:
-        tokens = []
+        tokens: list[float | None] = []
         for at_s in range(0, LASTS_S + 1, self.step_s):
             seen_s = at_s - late * self.step_s
             if at_s < from_s or not self._is_scraped(life, at_s) or seen_s < life.start_s:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from llmslo_exporter import catalog
 from llmslo_rulegen.scenarios import DAY_S, HOUR_S, Events
@@ -112,7 +112,7 @@ class Looks:
             inside = gaps[bisect_left(gaps, begin_s) : bisect_right(gaps, end_s)]
             changed = instants[bisect_right(instants, begin_s) : bisect_right(instants, end_s)]
             cuts = sorted({begin_s, *changed, *inside, *(gap + self.step_s for gap in inside), end_s + self.step_s})
-            for cut, following in zip(cuts, cuts[1:], strict=False):
+            for cut, following in pairwise(cuts):
                 known = bisect_right(instants, cut)
                 if known and cut not in without and cut <= end_s:
                     yield cut // self.step_s, following // self.step_s - 1, changes[instants[known - 1]]

@@ -94,7 +94,7 @@ class Moment:
         return self.between(self.at_s - window_s, self.at_s)
 
 
-class _Unknown(Exception):
+class _UnknownError(Exception):
     """What a record must hold is not known."""
 
 
@@ -105,7 +105,7 @@ def values(moment: Moment, rules: tuple[RecordingRule, ...], group: Labels) -> I
         grouped = {} if rule.expr.startswith("vector(") else dict(group)
         try:
             value = _value(moment, rule.record, labels.get(catalog.TIER, ""))
-        except _Unknown:
+        except _UnknownError:
             continue
         slack = 0.0 if rule.record in _WHOLE or (moment.exact and rule.record.startswith(_COUNTED)) else moment.slack
         yield Value(rule.record, tuple(sorted((grouped | labels).items())), value, slack)
@@ -126,12 +126,12 @@ def _value(moment: Moment, record: str, tier: str) -> float | None:
             return None if seen is None else pick(seen)
     if record.startswith(catalog.SLOTH_RATIO):
         return _ratio(moment, _window_s(record.removeprefix(catalog.SLOTH_RATIO)))
-    raise _Unknown
+    raise _UnknownError
 
 
 def _known(found: Found | None) -> Found:
     if found is None:
-        raise _Unknown
+        raise _UnknownError
     return found
 
 
@@ -151,7 +151,7 @@ def _events(moment: Moment, ending: str) -> Events | None:
             return moment.between(end_s, hour_s) if hour_s >= moment.since_s else None
     if ending.startswith(catalog.INCREASE):
         return _known(moment.events(_window_s(ending.removeprefix(catalog.INCREASE))))
-    raise _Unknown
+    raise _UnknownError
 
 
 def _full(moment: Moment, end_s: int, length_s: int) -> Events | None:
@@ -159,7 +159,7 @@ def _full(moment: Moment, end_s: int, length_s: int) -> Events | None:
     begun = end_s > moment.since_s or (end_s == moment.since_s and length_s == HOUR_S)
     seen = moment.between(end_s - length_s, end_s) if begun else None
     if seen is not None and not seen.total and length_s == DAY_S:
-        raise _Unknown
+        raise _UnknownError
     return seen
 
 

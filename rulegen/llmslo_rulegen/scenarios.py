@@ -20,6 +20,7 @@ HOUR_S, DAY_S = 3600, 86_400
 LEAST_COVERED = 0.2  # of a window, before its budget may count as spent
 MOST_BAD = 1.01  # times total; more is no rounding
 HALF_AN_EVENT = 0.5  # the gate of a tier gives way to extrapolation by this much
+MONTH = Window(30 * DAY_S)
 MEMORY_S = 65 * 60  # what a tier was longer ago is forgotten
 
 
@@ -118,7 +119,7 @@ class Promise:
     budget: float
     clock: Clock
     wilson: float | None = None
-    window: Window = Window(30 * DAY_S)
+    window: Window = MONTH
 
 
 def firing(promise: Promise, flow: Flow, at_s: Sequence[int]) -> list[frozenset[str] | None]:

@@ -86,5 +86,3 @@ def subject(slo: Slo, *, sloth: bool = True) -> Subject:
 
 def _alerts_of(rules: Sequence[Rule]) -> Iterator[AlertRule]:
     return (rule for rule in rules if isinstance(rule, AlertRule))
-
-

@@ -6,7 +6,7 @@ is estimated, so each stands one event from its threshold.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -74,7 +74,7 @@ class _Bench:
         if self.promise.wilson is None:
             return floor(self.bound * total) + 1
         wilson, bound = self.promise.wilson, float(self.bound)
-        return bisect_left(range(total), True, key=lambda bad: lower_bound(Events(total, bad), wilson) > bound)
+        return bisect_right(range(total), bound, key=lambda bad: lower_bound(Events(total, bad), wilson))
 
 
 def trials(promise: Promise, tier: Tier, step_s: int) -> Iterator[Trial]:
@@ -141,4 +141,3 @@ def idle(promise: Promise, severity: Severity, step_s: int) -> Iterator[Trial]:
     some = Events(MANY, 0)
     for name, ago_s in (("idle, but not for long", longest_s - step_s), ("idle for too long", longest_s)):
         yield Trial(f"fired, then {name}", longest_s + step_s, ((ago_s, some),), fired)
-

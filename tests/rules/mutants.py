@@ -46,6 +46,9 @@ class Fate:
     mutant: Mutant
     killed: bool
 
+    def __str__(self) -> str:
+        return f"{self.slo}: {self.mutant.rule}: {self.mutant.operator}: {self.mutant.done}"
+
 
 def main() -> int:
     """Run the trial; return the exit code."""
@@ -82,7 +85,10 @@ def trial(name: str, per_operator: int, seed: int, left_out: Counter[str]) -> It
             msg = f"the tests of `{name}` fail on its own rules:\n{sound.text}"
             raise RuntimeError(msg)
         for mutant in drawn(slo, per_operator, seed, left_out):
-            yield Fate(name, mutant, not bench.run(mutant.groups).passed)
+            fate = Fate(name, mutant, not bench.run(mutant.groups).passed)
+            if not fate.killed:
+                print(f"survived: {fate}", file=sys.stderr, flush=True)
+            yield fate
 
 
 def drawn(slo: Slo, per_operator: int, seed: int, left_out: Counter[str]) -> Iterator[Mutant]:
@@ -154,7 +160,7 @@ def _report(fates: Iterable[Fate], left_out: Counter[str]) -> int:
     for reason, count in left_out.items():
         print(f"not counted: {count}, {reason}")
     for fate in survivors:
-        print(f"survived: {fate.slo}: {fate.mutant.rule}: {fate.mutant.operator}: {fate.mutant.done}")
+        print(f"survived: {fate}")
     return 0 if share >= GOAL else 1
 
 
