@@ -19,14 +19,23 @@ class Gone(Enum):
 
     TARGET = "target"  # `up` is 0; another process still shows that the source is alive
     METRICS = "metrics"  # no process shows it; `up` is 1
+    JOB = "job"  # there is no `up` at all
+
+
+class Late(Enum):
+    """Whose series come with the first such event: those that other events do not count up."""
+
+    NONE = "none"
+    BAD = "bad"
+    GOOD = "good"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One test: a flow per group (the second one for SLOs with groups) and the instants to look at.
 
-    `every`: all kinds of events, all decoys and records of other SLOs, not one good and one bad kind. `late`: series
-    that only bad events count up come with the first bad event. `twice`: two processes count, each scraped by two
+    `every`: all kinds of events, all decoys and records of other SLOs, not one good and one bad kind. `late`: which
+    series come late. `twice`: two processes count, each scraped by two
     replicas. `recorded_s`: instants at which the records are looked at too.
     """
 
@@ -34,17 +43,17 @@ class Case:
     flows: tuple[Flow, Flow]
     at_s: tuple[int, ...]
     every: bool = False
-    late: bool = False
+    late: Late = Late.NONE
     twice: bool = False
     recorded_s: tuple[int, ...] = ()
     gone: Gone = Gone.TARGET
 
 
 def gates(promise: Promise) -> Iterator[Case]:
-    """Yield the cases with few events: one less than each gate, and as many as it asks for."""
+    """Yield the cases with few events: one less than the lowest gate, and as many as it asks for."""
     if promise.wilson is None:
         counts = {tier.min_bad - less for tier in promise.tiers for less in (0, 1) if tier.min_bad}
-        for count in sorted(counts):
+        for count in sorted(counts)[:2]:
             yield from _few(promise, count)
 
 

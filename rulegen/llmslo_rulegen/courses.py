@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count as count_from
 
-from llmslo_rulegen.cases import ABOVE, BELOW, ESCALATES, MANY, Case, Gone, judged, steady
+from llmslo_rulegen.cases import ABOVE, BELOW, ESCALATES, MANY, Case, Gone, Late, judged, steady
 from llmslo_rulegen.scenarios import SLACK_SCRAPES, Promise, Run, firing, length, merged, repeated
 from llmslo_rulegen.tier import Severity
 
@@ -44,7 +44,7 @@ def _steady(promise: Promise) -> Iterator[Case]:
         pages = {tier.name for tier in promise.tiers if tier.severity is Severity.PAGE}
         told = [names or frozenset() for names in firing(promise, flow, case.at_s)]
         if not told[0] and not any(names & pages for names in told):  # a team's own tiers may be lower
-            yield replace(case, every=True)
+            yield case
 
 
 def _quiet(promise: Promise) -> Iterator[Case]:
@@ -61,7 +61,11 @@ def _late(promise: Promise) -> Iterator[Case]:
     flow = (Run(clock.steps(3 * tick), MANY), Run(clock.steps(tick), MANY, MANY))
     name = "no bad event, then the first ones: their series appears late"
     for case in judged(promise, name, flow, [tick, 3 * tick, 4 * tick], (Run(length(flow), MANY),)):
-        yield replace(case, late=True, recorded_s=(2 * tick,))
+        yield replace(case, late=Late.BAD, recorded_s=(2 * tick,))
+    flow = (Run(clock.steps(3 * tick), MANY, MANY), Run(clock.steps(tick), MANY))
+    name = "every event bad, then the first good ones: their series appears late"
+    for case in judged(promise, name, flow, [tick, 3 * tick], (Run(length(flow), MANY, MANY),)):
+        yield replace(case, late=Late.GOOD, recorded_s=(2 * tick,))
 
 
 def _incident(promise: Promise) -> Iterator[Case]:
@@ -92,15 +96,25 @@ def _twice(promise: Promise) -> Iterator[Case]:
     ticks = 2 * promise.clock.tick_s
     over, under = (steady(promise, share, ticks) for share in (min(1.0, lowest * ABOVE), lowest * BELOW))
     for case in judged(promise, "two processes, each scraped by two replicas", over, [ticks], under):
-        yield replace(case, twice=True, every=True, recorded_s=case.at_s)
+        yield replace(case, twice=True, recorded_s=case.at_s)
 
 
 def _gone(promise: Promise) -> Iterator[Case]:
-    """The target is down: an alert waits at the first evaluation and fires at the next."""
+    """The target is down: an alert waits at the first evaluation and fires at the next. It was there, and is no more."""
     clock = promise.clock
     tick, one = clock.tick_s, clock.steps(clock.tick_s)
     flow = (Run(2 * one, MANY), Run(2 * one, gone=True))
     yield Case("the target is down", (flow, flow), (2 * tick, 3 * tick, 4 * tick))
+
+
+def without_target(promise: Promise) -> Iterator[Case]:
+    """Yield the cases of own metrics whose job is taken away, and of a job of which only metrics are known."""
+    for case in _gone(promise):
+        yield replace(case, name="the whole job is taken away", gone=Gone.JOB)
+    clock = promise.clock
+    flow = (Run(4 * clock.steps(clock.tick_s), MANY),)
+    for case in judged(promise, "metrics without a target, as from another Prometheus", flow, [4 * clock.tick_s]):
+        yield replace(case, gone=Gone.JOB)
 
 
 def without_metrics(promise: Promise) -> Iterator[Case]:

@@ -12,6 +12,7 @@ from math import floor
 
 from llmslo_rulegen import periods, trials
 from llmslo_rulegen.past import Past, past
+from llmslo_rulegen.recorded import FOUND_S, SEARCHED_S
 from llmslo_rulegen.scenarios import DAY_S, HOUR_S, LEAST_COVERED, MEMORY_S, Events, Promise, judged
 from llmslo_rulegen.slo import Calendar, Window
 from llmslo_rulegen.tier import Severity
@@ -20,7 +21,7 @@ from llmslo_rulegen.trials import Trial
 # Evaluations of a budget's window; the 35 minutes bring each to another minute of the hour.
 PER_WINDOW, ODD_S, SHORTEST_S = 24, 35 * 60, HOUR_S + 35 * 60
 AFTER = 3  # evaluations of a window that is full
-NOTHING = 2  # evaluations before there are data
+NOTHING = 2  # evaluations before there are data; then there is one at which nothing has happened, and one event
 FIRST_S = 20 * 60  # what the first evaluation with data has seen: since minute 25
 WEIGHT = 1000  # bad events that spend a budget
 HIGHEST = Fraction(97, 100)  # a bad share that a budget may ask for
@@ -65,12 +66,13 @@ def tick_s(window: Window) -> int:
     return max(SHORTEST_S, window.seconds // PER_WINDOW // HOUR_S * HOUR_S + ODD_S)
 
 
-def stories(promise: Promise, window: Window, step_s: int, groups: int) -> Iterator[Story]:
-    """Yield the stories of an SLO; `step_s` divides every window and five minutes."""
+def stories(promise: Promise, windows_s: Collection[int], step_s: int, groups: int) -> Iterator[Story]:
+    """Yield the stories of an SLO; `step_s` divides all windows whose events are recorded, and five minutes."""
+    window = promise.window
     every_s = tick_s(window)
     nothing = tuple(past(2 * every_s + 1, {}) for _ in range(groups))
     yield Story("no data, but of other SLOs", nothing, (every_s,), records_s=(every_s,), neighbours=True)
-    yield _budget(promise.budget, window, step_s, groups)
+    yield _budget(promise.budget, window, windows_s, step_s, groups)
     for tier in promise.tiers:
         found = list(trials.trials(promise, tier, step_s))
         yield _in_turn(f"{tier.name}, in turn: {'; '.join(each.name for each in found)}", found, every_s, groups)
@@ -97,39 +99,39 @@ def _in_turn(name: str, found: Sequence[Trial], every_s: int, groups: int) -> St
     return Story(name, tuple(past(FIRST_S, each) for each in marks), tuple(at_s), tuple(states))
 
 
-def _budget(budget: float, window: Window, step_s: int, groups: int) -> Story:
+def _budget(budget: float, window: Window, windows_s: Collection[int], step_s: int, groups: int) -> Story:
     every_s = tick_s(window)
     lasts_s = PERIODS_S[window.calendar] if window.calendar else window.seconds + (AFTER + NOTHING + 2) * every_s
     at_s = tuple(range(every_s, lasts_s + 1, every_s))
     begin_s = at_s[NOTHING] - FIRST_S
     pasts = []
     for index in range(groups):
-        marks = dict(_edges(window, at_s[-AFTER:], begin_s, step_s))
+        marks = dict(_edges(window, windows_s, at_s[-AFTER:], begin_s, step_s)) | {at_s[NOTHING + 1]: Events(1, 1)}
         for turn, now_s in enumerate(at_s):
             spent = now_s // every_s % 2 == index
             place_s = (now_s - every_s // 2) // step_s * step_s
-            events = _brink(past(begin_s, marks), budget, window, now_s, over=spent) if turn > NOTHING else None
+            events = _brink(past(begin_s, marks), budget, window, now_s, over=spent) if turn > NOTHING + 1 else None
             if events is not None:
                 marks[place_s] = events
         pasts.append(past(begin_s, marks))
     borders = {next(at for at in at_s if at >= periods.at(window, now_s).begin_s) for now_s in at_s[1:]}
-    looked = {
-        *at_s[1 : NOTHING + 2],
-        at_s[len(at_s) // 2],
-        *(sorted(borders)[-3:] if window.calendar else ()),
-        *at_s[-AFTER:],
-    }
+    found_s = next((at for at in at_s[NOTHING + 2 :] if at % FOUND_S < SEARCHED_S), at_s[-1])
+    first = at_s[1 : NOTHING + 3]  # none, nothing, one event, more
+    looked = {*first, found_s, at_s[len(at_s) // 2], *(sorted(borders)[-3:] if window.calendar else ()), *at_s[-AFTER:]}
     name = "a budget nearly spent, spent and nearly spent again, from the first data on until its window is full"
     return Story(name, tuple(pasts), at_s, records_s=tuple(sorted(looked)), budget=True)
 
 
-def _edges(window: Window, at_s: Sequence[int], begin_s: int, step_s: int) -> Iterator[tuple[int, Events]]:
-    """Yield events just outside and just inside of where the budget's window begins, and its last hour."""
+def _edges(
+    window: Window, windows_s: Collection[int], at_s: Sequence[int], begin_s: int, step_s: int
+) -> Iterator[tuple[int, Events]]:
+    """Yield events just outside and just inside of where each window begins, and in the last hour."""
     for number, now_s in enumerate(at_s, 1):
-        begin = periods.at(window, now_s).begin_s
-        for place_s, (total, bad) in zip((begin, begin + step_s), EDGES, strict=True):
-            if place_s > begin_s:
-                yield place_s, Events(total * number, bad * number)
+        begins = (periods.at(window, now_s).begin_s, *(now_s - each_s for each_s in sorted(windows_s)))
+        for index, begin in enumerate(begins):
+            for place_s, (total, bad) in zip((begin, begin + step_s), EDGES, strict=True):
+                if place_s > begin_s:
+                    yield place_s, Events(total * number + index, bad * number)
         yield now_s // HOUR_S * HOUR_S - step_s, Events(number, 0)
         yield now_s - step_s, Events(number + AFTER, 1)
 

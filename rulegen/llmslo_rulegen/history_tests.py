@@ -7,7 +7,7 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import reduce
 from math import gcd
 
@@ -39,14 +39,19 @@ def tests(subject: Subject) -> Iterator[Data]:
     step_s = step(subject)
     if catalog.NONSENSE in subject.others:
         yield _nonsense(subject, history.tick_s(subject.slo.window), step_s)
-    for story in history.stories(subject.promise, subject.slo.window, step_s, len(subject.kinds)):
+    for story in history.stories(subject.promise, _windows_s(subject), step_s, len(subject.kinds)):
         yield _test(subject, story, step_s)
 
 
 def step(subject: Subject) -> int:
     """Return how far apart the samples are, so that every window begins at one."""
-    windows = [window_s for tier in alerts.tiers_of(subject.slo) for window_s in (tier.long_s, tier.short_s)]
-    return reduce(gcd, windows, STEP_S)
+    return reduce(gcd, _windows_s(subject), STEP_S)
+
+
+def _windows_s(subject: Subject) -> Collection[int]:
+    """Return the windows whose events are recorded, but for the budget's."""
+    tiers = alerts.tiers_of(subject.slo)
+    return {HOUR_S, *(window_s for tier in tiers for window_s in (tier.long_s, tier.short_s))}
 
 
 def _test(subject: Subject, story: Story, step_s: int) -> Data:
@@ -109,7 +114,7 @@ def _series(subject: Subject, story: Story, step_s: int) -> Iterator[tuple[str, 
         told = story.pasts[index]
         for series, changes in _counters(told, kinds.fewest):
             yield inputs.text(series, TARGET), looks.text(changes, recorded=False)
-        for name, changes in _records(subject, told):
+        for name, changes in _records(subject, told, step_s):
             yield name + _labels(subject, labels), looks.text(changes, recorded=True)
         yield from _states(subject, story, index, step_s)
         if story.budget:
@@ -139,11 +144,11 @@ def _counters(told: Past, kinds: Kinds) -> Iterator[tuple[Series, Changes]]:
     yield from found.items()
 
 
-def _records(subject: Subject, told: Past) -> Iterator[tuple[str, Changes]]:
+def _records(subject: Subject, told: Past, step_s: int) -> Iterator[tuple[str, Changes]]:
     """Yield what the rules of this SLO would have recorded by the hour and by the day."""
     known = {rule.record for rule in subject.rules if isinstance(rule, RecordingRule)}
     for pick in (catalog.TOTAL, catalog.BAD):
-        for ending, changes in past.records(told, pick):
+        for ending, changes in past.records(told, pick, step_s):
             if pick + ending in known:
                 yield pick + ending, changes
 

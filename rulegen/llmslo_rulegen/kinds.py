@@ -10,7 +10,7 @@ from llmslo_rulegen import samples
 from llmslo_rulegen.slo import Matcher
 
 Labels = tuple[tuple[str, str], ...]
-MOST_DECOYS = 2  # per label: one would do to show a lost matcher, the second one shows a wrong alternative
+MOST_DECOYS = 24  # per label: a matcher may have lost any of its alternatives
 MOST_PARTNERS = 4  # alternatives of the other metric
 INFINITE = float("inf")
 

@@ -37,8 +37,8 @@ class Life:
 
 # Two servers scrape each; gaps lie where windows begin: one of 8 minutes is bridged, one of 17 is not.
 SCRAPED = (
-    Life("one:9090", replicas=((0, 0), (40 * M, 1)), gaps=((52 * M, 62 * M), (77 * M, 87 * M))),
-    Life("two:9090", 30 * M, 40, ((30 * M, 0), (80 * M, 1)), ((2 * H + 8 * M, 2 * H + 28 * M),)),
+    Life("one:9090", replicas=((0, 0), (40 * M, 1)), gaps=((52 * M, 62 * M), (77 * M, 87 * M), (116 * M, 120 * M))),
+    Life("two:9090", 56 * M, 40, ((56 * M, 0), (80 * M, 1)), ((2 * H + 8 * M, 2 * H + 28 * M),)),
 )
 # Once in the running hour, in that and the one before, and in a window of minutes.
 RESTARTED = (

@@ -47,10 +47,13 @@ def past(begin_s: int, marks: Mapping[int, Events]) -> Past:
     return Past(begin_s, tuple(at_s for at_s, _ in ordered), tuple(sums))
 
 
-def records(told: Past, pick: str) -> Iterator[tuple[str, Changes]]:
-    """Yield what is recorded of all events (`pick` is TOTAL) or of the bad ones (BAD), by the ending of its name."""
+def records(told: Past, pick: str, late_s: int) -> Iterator[tuple[str, Changes]]:
+    """Yield what is recorded of all events (`pick` is TOTAL) or of the bad ones (BAD), by the ending of its name.
+
+    `late_s`: how long after the end of an hour or a day its record is written.
+    """
     for ending, length_s in ((catalog.HOUR, HOUR_S), (catalog.DAY, DAY_S)):
-        yield ending, _full(told, pick, length_s)
+        yield ending, {at_s + late_s: value for at_s, value in _full(told, pick, length_s).items()}
     yield catalog.HOUR_SO_FAR, _running(told, pick, HOUR_S, (told.begin_s, *told.instants))
     hours = {_after(at_s, HOUR_S) for at_s in (told.begin_s, *told.instants)}
     yield catalog.DAY_SO_FAR, _running(told, pick, DAY_S, hours)

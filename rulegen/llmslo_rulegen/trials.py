@@ -118,15 +118,18 @@ def _memory(bench: _Bench) -> Iterator[Trial]:
     if over is not None:
         fired = ((tier.name, RECENT_S, True),)
         yield Trial("over the long window only, fired of late", tier.long_s, bench.marks(low, over), fired)
+        yield Trial("one good event, fired of late", tier.long_s, bench.marks(Events(1, 0), over), fired)
 
 
 def _gates(bench: _Bench) -> Iterator[Trial]:
     tier = bench.tier
     short, long = tier.min_bad_short, max(tier.min_bad, tier.min_bad_short)
+    # A gate lies half an event below its count: what is counted need not be whole.
+    enough, lacking = 0.4, 0.6
     for name, in_short, in_long in (
-        (f"all bad, {short} in the short window and {long} in the long one", short, long),
-        (f"all bad, {short - 1} in the short window", short - 1, long + 1),
-        (f"all bad, {long - 1} in the long window", short, long - 1),
+        (f"all bad, {short} in the short window and {long} in the long one", short - enough, long - enough),
+        (f"all bad, fewer than {short} in the short window", short - lacking, long + 1),
+        (f"all bad, fewer than {long} in the long window", short - enough, long - lacking),
     ):
         if 0 < in_short <= in_long:
             marks = bench.marks(Events(in_short, in_short), Events(in_long - in_short, in_long - in_short))
@@ -138,6 +141,6 @@ def idle(promise: Promise, severity: Severity, step_s: int) -> Iterator[Trial]:
     tiers = [tier for tier in promise.tiers if tier.severity is severity]
     longest_s = patience_s(promise.tiers, severity)
     fired = tuple((tier.name, RECENT_S, True) for tier in tiers)
-    some = Events(MANY, 0)
+    some = Events(1, 0)
     for name, ago_s in (("idle, but not for long", longest_s - step_s), ("idle for too long", longest_s)):
         yield Trial(f"fired, then {name}", longest_s + step_s, ((ago_s, some),), fired)

@@ -9,7 +9,7 @@ from itertools import chain, product
 
 from llmslo_exporter import catalog
 from llmslo_rulegen import cases, checks, courses, history, history_tests, inputs, lives, scenarios, slices, subjects
-from llmslo_rulegen.cases import Case, Gone
+from llmslo_rulegen.cases import Case, Gone, Late
 from llmslo_rulegen.checks import Data
 from llmslo_rulegen.inputs import Copy
 from llmslo_rulegen.kinds import Kinds, Labels
@@ -103,7 +103,7 @@ def _cases(subject: Subject) -> Iterator[Case]:
     return chain(
         cases.factors(promise),
         courses.usual(promise),
-        courses.without_metrics(promise) if isinstance(subject.slo.sli, CatalogSli) else (),
+        courses.without_metrics(promise) if isinstance(subject.slo.sli, CatalogSli) else courses.without_target(promise),
         cases.gates(promise),
         courses.nonsense(promise) if may_be_alone else (),
         courses.recorded(promise),
@@ -143,12 +143,13 @@ def _series(subject: Subject, case: Case) -> dict[str, str]:
         return series
     for _, kinds, flow in _flows(subject, case):
         told = kinds if case.every else kinds.fewest
-        series |= inputs.series(told, flow, TWO_BY_TWO if case.twice else ONE, late=case.late)
+        series |= inputs.series(told, flow, TWO_BY_TWO if case.twice else ONE, late={Late.BAD: told.bad, Late.GOOD: told.good, Late.NONE: ()}[case.late])
     if case.every:
         series |= _neighbours(subject, scenarios.length(case.flows[0]))
     flow, job = case.flows[0], subject.kinds[0][1].target(dict(TARGET))
     healthy = tuple(replace(run, gone=False) for run in flow)
-    series |= [inputs.absent_only("up", job, healthy if case.gone is Gone.METRICS else flow)]
+    if case.gone is not Gone.JOB:
+        series |= [inputs.absent_only("up", job, healthy if case.gone is Gone.METRICS else flow)]
     if isinstance(subject.slo.sli, CatalogSli):
         liveness = catalog.source(subject.slo.sli.source).liveness
         series |= [inputs.constant(liveness, job, healthy if case.gone is Gone.TARGET else flow)]
