@@ -100,7 +100,7 @@ def _twice(promise: Promise) -> Iterator[Case]:
 
 
 def _gone(promise: Promise) -> Iterator[Case]:
-    """The target is down: an alert waits at the first evaluation and fires at the next. It was there, and is no more."""
+    """The target is down: an alert waits at the first evaluation and fires at the next."""
     clock = promise.clock
     tick, one = clock.tick_s, clock.steps(clock.tick_s)
     flow = (Run(2 * one, MANY), Run(2 * one, gone=True))

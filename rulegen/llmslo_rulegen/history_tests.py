@@ -7,7 +7,7 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import reduce
 from math import gcd
 
@@ -29,6 +29,7 @@ STEP_S = 300
 NONSENSE = ((1000, 1009, False), (1000, 1011, True), (None, 1, True), (None, 0, False), (1000, 1000, False))
 SEEN_S = 2 * HOUR_S + 20 * 60  # before an evaluation: the running hour, the last full one, and what borders on it
 HELD_S = 2 * HOUR_S  # after an event: what its hour counts is read in the next one
+PUNCTUAL_S = DAY_S // 2  # before an evaluation at a full hour
 NOON_S = DAY_S // 2  # a day's record is read at noon of the next one
 UNTIL_S = 300  # as old as a sample may be
 SINCE_S = HOUR_S + UNTIL_S  # so long is known where data begin
@@ -109,12 +110,18 @@ def _series(subject: Subject, story: Story, step_s: int) -> Iterator[tuple[str, 
     job = subject.kinds[0][1].target(dict(TARGET))
     names = ["up", *([catalog.source(sli.source).liveness] if isinstance(sli := subject.slo.sli, CatalogSli) else [])]
     yield from ((f"{name}{labels_text(job)}", always.text({0: 1}, recorded=False)) for name in names)
-    looks = Looks(step_s, past.merged(_spans(subject.slo, story), step_s), frozenset(story.at_s))
+    looks = Looks(step_s, past.merged(_spans(subject.slo, story), step_s), frozenset(_ticks(subject.slo, story)))
+    full_s = [at_s for at_s in _ticks(subject.slo, story) if at_s % HOUR_S == 0]
+
+    def late_s(end_s: int) -> int:
+        """Servers are late, but not if the rules are evaluated at full hours, and then were at those before."""
+        return 0 if any(0 <= at_s - end_s <= PUNCTUAL_S for at_s in full_s) else step_s
+
     for index, (labels, kinds) in enumerate(subject.kinds):
         told = story.pasts[index]
         for series, changes in _counters(told, kinds.fewest):
             yield inputs.text(series, TARGET), looks.text(changes, recorded=False)
-        for name, changes in _records(subject, told, step_s):
+        for name, changes in _records(subject, told, late_s):
             yield name + _labels(subject, labels), looks.text(changes, recorded=True)
         yield from _states(subject, story, index, step_s)
         if story.budget:
@@ -144,11 +151,11 @@ def _counters(told: Past, kinds: Kinds) -> Iterator[tuple[Series, Changes]]:
     yield from found.items()
 
 
-def _records(subject: Subject, told: Past, step_s: int) -> Iterator[tuple[str, Changes]]:
+def _records(subject: Subject, told: Past, late_s: Callable[[int], int]) -> Iterator[tuple[str, Changes]]:
     """Yield what the rules of this SLO would have recorded by the hour and by the day."""
     known = {rule.record for rule in subject.rules if isinstance(rule, RecordingRule)}
     for pick in (catalog.TOTAL, catalog.BAD):
-        for ending, changes in past.records(told, pick, step_s):
+        for ending, changes in past.records(told, pick, late_s):
             if pick + ending in known:
                 yield pick + ending, changes
 
@@ -175,9 +182,15 @@ def _single(found: Changes, step_s: int) -> str:
     return Looks(step_s, tuple((at_s, at_s) for at_s in sorted(found))).text(found, recorded=False)
 
 
+def _ticks(slo: Slo, story: Story) -> Sequence[int]:
+    """Return all evaluations, looked at or not: in each the rules write their records."""
+    every_s = history.tick_s(slo.window)
+    return range(every_s, story.at_s[-1] + 1, every_s)
+
+
 def _spans(slo: Slo, story: Story) -> Iterator[tuple[int, int]]:
     """Yield the stretches in which a rule may look at a sample: the rest of the past is left out."""
-    for at_s in story.at_s:
+    for at_s in _ticks(slo, story):
         yield at_s - SEEN_S, at_s
         begins_s = at_s - slo.window.seconds
         yield begins_s - SEEN_S, begins_s + HOUR_S

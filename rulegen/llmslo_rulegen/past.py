@@ -6,7 +6,7 @@ Little happens in it, at single scrapes, and samples are only where somebody loo
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -47,13 +47,13 @@ def past(begin_s: int, marks: Mapping[int, Events]) -> Past:
     return Past(begin_s, tuple(at_s for at_s, _ in ordered), tuple(sums))
 
 
-def records(told: Past, pick: str, late_s: int) -> Iterator[tuple[str, Changes]]:
+def records(told: Past, pick: str, late_s: Callable[[int], int]) -> Iterator[tuple[str, Changes]]:
     """Yield what is recorded of all events (`pick` is TOTAL) or of the bad ones (BAD), by the ending of its name.
 
-    `late_s`: how long after the end of an hour or a day its record is written.
+    `late_s`: how long after the end of an hour or a day, an instant, its record is written.
     """
     for ending, length_s in ((catalog.HOUR, HOUR_S), (catalog.DAY, DAY_S)):
-        yield ending, {at_s + late_s: value for at_s, value in _full(told, pick, length_s).items()}
+        yield ending, {at_s + late_s(at_s): value for at_s, value in _full(told, pick, length_s).items()}
     yield catalog.HOUR_SO_FAR, _running(told, pick, HOUR_S, (told.begin_s, *told.instants))
     hours = {_after(at_s, HOUR_S) for at_s in (told.begin_s, *told.instants)}
     yield catalog.DAY_SO_FAR, _running(told, pick, DAY_S, hours)

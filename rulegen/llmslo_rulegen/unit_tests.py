@@ -103,7 +103,9 @@ def _cases(subject: Subject) -> Iterator[Case]:
     return chain(
         cases.factors(promise),
         courses.usual(promise),
-        courses.without_metrics(promise) if isinstance(subject.slo.sli, CatalogSli) else courses.without_target(promise),
+        courses.without_metrics(promise)
+        if isinstance(subject.slo.sli, CatalogSli)
+        else courses.without_target(promise),
         cases.gates(promise),
         courses.nonsense(promise) if may_be_alone else (),
         courses.recorded(promise),
@@ -143,7 +145,8 @@ def _series(subject: Subject, case: Case) -> dict[str, str]:
         return series
     for _, kinds, flow in _flows(subject, case):
         told = kinds if case.every else kinds.fewest
-        series |= inputs.series(told, flow, TWO_BY_TWO if case.twice else ONE, late={Late.BAD: told.bad, Late.GOOD: told.good, Late.NONE: ()}[case.late])
+        late = {Late.BAD: told.bad, Late.GOOD: told.good, Late.NONE: ()}[case.late]
+        series |= inputs.series(told, flow, TWO_BY_TWO if case.twice else ONE, late=late)
     if case.every:
         series |= _neighbours(subject, scenarios.length(case.flows[0]))
     flow, job = case.flows[0], subject.kinds[0][1].target(dict(TARGET))

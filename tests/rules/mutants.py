@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import promql_parser
@@ -25,7 +26,7 @@ import promql_parser
 from llmslo_exporter import catalog
 from llmslo_rulegen import unit_tests
 from llmslo_rulegen.groups import groups
-from llmslo_rulegen.rule import AlertRule
+from llmslo_rulegen.rule import AlertRule, Group, RecordingRule, Rule
 from llmslo_rulegen.slo import Slo
 from tests.rules.examples import EXAMPLES
 from tests.rules.killing import Bench
@@ -36,6 +37,7 @@ PER_OPERATOR = 2  # of each SLO
 PROCESSES = 2
 SEEN = Path(__file__).parents[2] / ".cache" / "mutants"
 SLOS = tuple(EXAMPLES)
+IDENTITY = {catalog.SERVICE_LABEL, catalog.SLO_LABEL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def trial(name: str, per_operator: int, seed: int, left_out: Counter[str]) -> It
 def drawn(slo: Slo, per_operator: int, seed: int, left_out: Counter[str]) -> Iterator[Mutant]:
     """Yield mutants that parse and can change a value; count the others by reason."""
     by_operator = defaultdict(list)
-    for mutant in mutants(groups(slo)):
+    sound = groups(slo)
+    for mutant in mutants(sound):
         by_operator[mutant.operator].append(mutant)
     draw = random.Random(seed)
     for operator in (*OPERATORS, "rule missing"):
@@ -104,7 +107,7 @@ def drawn(slo: Slo, per_operator: int, seed: int, left_out: Counter[str]) -> Ite
         for mutant in found:
             if taken == per_operator:
                 break
-            reason = unchanged(mutant)
+            reason = unchanged(mutant, sound)
             if reason:
                 left_out[reason] += 1
             elif parses(mutant):
@@ -123,16 +126,55 @@ def parses(mutant: Mutant) -> bool:
     return True
 
 
-def unchanged(mutant: Mutant) -> str | None:
+def unchanged(mutant: Mutant, sound: tuple[Group, ...]) -> str | None:
     """Return why a mutant cannot change a value; None where that is not proven."""
-    identity = {catalog.SERVICE_LABEL, catalog.SLO_LABEL}
-    if mutant.operator == "alert label missing or wrong" and mutant.done.endswith("missing"):
-        label = mutant.done.split()[1]
-        rules = [rule for group in mutant.groups for rule in group.rules if isinstance(rule, AlertRule)]
-        spoilt = [rule for rule in rules if label not in dict(rule.labels)]
-        if label in identity and all(f'{label}="' in rule.expr for rule in spoilt):
-            return "the alert's series carries the label itself, with this value: its expression selects it"
+    if sum(len(group.rules) for group in mutant.groups) < sum(len(group.rules) for group in sound):
+        return None
+    pairs = [
+        (one, other)
+        for before, after in zip(sound, mutant.groups, strict=True)
+        for one, other in zip(before.rules, after.rules, strict=True)
+        if one != other
+    ]
+    ((rule, spoilt),) = pairs
+    if rule.expr == spoilt.expr:
+        return _label_of_series(rule, spoilt) if isinstance(rule, AlertRule) else None
+    staged = {each.record for group in sound for each in group.rules if catalog.HOUR_SO_FAR in each.expr and _is(each)}
+    if _without_zeros(rule.expr, staged) == _without_zeros(spoilt.expr, staged):
+        return "nought times one sum over recorded hours is nought times another: both are there at the same instants"
+    if (
+        isinstance(rule, RecordingRule)
+        and rule.record == catalog.FIRING
+        and _own_state(rule.expr) == _own_state(spoilt.expr)
+    ):
+        return "a state counts only `and` this SLO's own events, whose labels it must have"
     return None
+
+
+def _is(rule: Rule) -> bool:
+    return isinstance(rule, RecordingRule) and rule.record.startswith((catalog.TOTAL, catalog.BAD))
+
+
+def _label_of_series(rule: AlertRule, spoilt: Rule) -> str | None:
+    """An alert without a label that the series of its expression has itself is the same alert."""
+    lost = set(rule.labels) - set(spoilt.labels)
+    same = replace(rule, labels=spoilt.labels) == spoilt and set(spoilt.labels) < set(rule.labels)
+    if same and all(f'{name}="{value}"' in rule.expr for name, value in lost) and {n for n, _ in lost} <= IDENTITY:
+        return "the alert's series carries the label itself, with this value: its expression selects it"
+    return None
+
+
+def _without_zeros(expr: str, staged: set[str]) -> str:
+    """Return an expression in which `0 * RECORD` names none of the staged records."""
+    names = "|".join(map(re.escape, sorted(staged, key=len, reverse=True)))
+    return re.sub(rf"\b0 \* (?:{names})(?=\{{)", "0 * staged", expr) if staged else expr
+
+
+def _own_state(expr: str) -> str:
+    """Return an expression in which states are of any SLO."""
+    selector = re.compile(re.escape(catalog.FIRING) + r"\{[^}]*\}")
+    tier = re.compile(rf"{catalog.TIER}=\"[^\"]*\"")
+    return selector.sub(lambda found: catalog.FIRING + "|".join(tier.findall(found.group())), expr)
 
 
 def _options() -> argparse.Namespace:
