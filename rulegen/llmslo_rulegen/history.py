@@ -132,6 +132,10 @@ def _edges(
             for place_s, (total, bad) in zip((begin, begin + step_s), EDGES, strict=True):
                 if place_s > begin_s:
                     yield place_s, Events(total * number + index, bad * number)
+        midnight_s = now_s // DAY_S * DAY_S
+        for index, place_s in enumerate((midnight_s - DAY_S + step_s, midnight_s - DAY_S // 2, midnight_s)):
+            if place_s > begin_s:
+                yield place_s, Events(11 * number + index, 2)
         yield now_s // HOUR_S * HOUR_S - step_s, Events(number, 0)
         yield now_s - step_s, Events(number + AFTER, 1)
 

@@ -12,7 +12,7 @@ from functools import reduce
 from math import gcd
 
 from llmslo_exporter import catalog
-from llmslo_rulegen import alerts, checks, history, inputs, past, recorded
+from llmslo_rulegen import checks, durations, history, inputs, past, recorded
 from llmslo_rulegen.checks import Data
 from llmslo_rulegen.history import Story
 from llmslo_rulegen.inputs import labels_text
@@ -51,8 +51,10 @@ def step(subject: Subject) -> int:
 
 def _windows_s(subject: Subject) -> Collection[int]:
     """Return the windows whose events are recorded, but for the budget's."""
-    tiers = alerts.tiers_of(subject.slo)
-    return {HOUR_S, *(window_s for tier in tiers for window_s in (tier.long_s, tier.short_s))}
+    stem = catalog.TOTAL + catalog.INCREASE
+    found = (rule.record for rule in subject.rules if isinstance(rule, RecordingRule))
+    lengths = {int(durations.parse(name.removeprefix(stem)) or 0) for name in found if name.startswith(stem)}
+    return lengths - {subject.slo.window.seconds}
 
 
 def _test(subject: Subject, story: Story, step_s: int) -> Data:

@@ -138,7 +138,9 @@ def unchanged(mutant: Mutant, sound: tuple[Group, ...]) -> str | None:
     ]
     ((rule, spoilt),) = pairs
     if rule.expr == spoilt.expr:
-        return _label_of_series(rule, spoilt) if isinstance(rule, AlertRule) else None
+        return _label_of_series(rule, spoilt)
+    if dict(rule.labels).get(catalog.KIND) == catalog.EXHAUSTED and mutant.operator == "matcher dropped":
+        return "of the two sides of the `and` the other one still names this SLO"
     staged = {each.record for group in sound for each in group.rules if catalog.HOUR_SO_FAR in each.expr and _is(each)}
     if _without_zeros(rule.expr, staged) == _without_zeros(spoilt.expr, staged):
         return "nought times one sum over recorded hours is nought times another: both are there at the same instants"
@@ -155,12 +157,15 @@ def _is(rule: Rule) -> bool:
     return isinstance(rule, RecordingRule) and rule.record.startswith((catalog.TOTAL, catalog.BAD))
 
 
-def _label_of_series(rule: AlertRule, spoilt: Rule) -> str | None:
-    """An alert without a label that the series of its expression has itself is the same alert."""
+def _label_of_series(rule: Rule, spoilt: Rule) -> str | None:
+    """A rule without a label that all series of its expression have, and that nothing takes away, says the same."""
     lost = set(rule.labels) - set(spoilt.labels)
-    same = replace(rule, labels=spoilt.labels) == spoilt and set(spoilt.labels) < set(rule.labels)
-    if same and all(f'{name}="{value}"' in rule.expr for name, value in lost) and {n for n, _ in lost} <= IDENTITY:
-        return "the alert's series carries the label itself, with this value: its expression selects it"
+    only_lost = set(spoilt.labels) < set(rule.labels) and replace(rule, labels=spoilt.labels) == spoilt
+    selectors = re.findall(r"slo:[a-z_:0-9]+\{([^}]*)\}", rule.expr)
+    keeps = not re.search(r"\b(sum|max|min|avg|count|group|absent)\s*(by\b|\()", rule.expr) and bool(selectors)
+    carried = all(f'{name}="{value}"' in each for name, value in lost for each in selectors)
+    if only_lost and keeps and carried and {name for name, _ in lost} <= IDENTITY:
+        return "all series of the expression carry the label itself, with this value, and no aggregation takes it away"
     return None
 
 
