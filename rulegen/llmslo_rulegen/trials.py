@@ -20,7 +20,7 @@ RECENT_S, OLD_S, TOO_OLD_S = 1800, MEMORY_S - 300, MEMORY_S + 600
 MANY, SOME, FEW = 97, 3, 1  # times more events in the rest of the long window than in the short one
 MARGIN = 7  # bad events more than a gate asks for
 CLEAR = Fraction(3, 10)  # so far from a threshold that no float is on its other side
-TRIES = 1000
+TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,9 @@ class _Bench:
 
     def _clear(self, total: int) -> int:
         """Return a number of events of which the threshold is no whole number, not even nearly."""
-        for more in range(TRIES):
-            if CLEAR <= self.bound * (total + more) % 1 <= 1 - CLEAR:
-                return total + more
-        return total
+        missing = (Fraction(1, 2) - self.bound * total) % 1
+        nearest = total + int(missing / self.bound)
+        return next((n for n in range(nearest, nearest + TRIES) if CLEAR <= self.bound * n % 1 <= 1 - CLEAR), nearest)
 
     def _least_over(self, total: int) -> int:
         if self.promise.wilson is None:

@@ -75,7 +75,7 @@ def _file(rule_file: str, tick_s: int, tests: Iterable[Data], each_ms: float) ->
 
 def _tests(subject: Subject) -> Iterator[Data]:
     yield from (_test(subject, case) for case in _cases(subject))
-    if not isinstance(subject.slo.sli, SlicedSli):
+    if not isinstance(subject.slo.sli, SlicedSli) and lives.M % subject.promise.clock.step_s == 0:
         yield _counted(subject, "processes that start late, scraped by two servers, with gaps", lives.SCRAPED)
         yield _counted(subject, "a process that is restarted again and again", lives.RESTARTED)
 

@@ -26,7 +26,7 @@ import promql_parser
 from llmslo_exporter import catalog
 from llmslo_rulegen import unit_tests
 from llmslo_rulegen.groups import groups
-from llmslo_rulegen.rule import AlertRule, Group, RecordingRule, Rule
+from llmslo_rulegen.rule import Group, RecordingRule, Rule
 from llmslo_rulegen.slo import Slo
 from tests.rules.examples import EXAMPLES
 from tests.rules.killing import Bench
