@@ -239,7 +239,7 @@ def _tested(request: Request, found: Read) -> Iterator[Path]:
     """Give the folder whose tests are run."""
     if request.out is not None:
         without = {slo.id for slo, _ in rendering.untested(found.slos)}
-        paths = [rendering.test_path(slo) for slo in found.slos if slo.id not in without]
+        paths = [path for slo in found.slos if slo.id not in without for path in rendering.test_paths(slo)]
         missing = [path for path in paths if not (request.out / path).is_file()]
         if missing:
             msg = "has not been rendered: render with tests first, or leave --out out"
@@ -275,7 +275,7 @@ def _verdicts(tool: Promtool, folder: Path, slos: Sequence[Slo]) -> Iterator[tup
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = pool.map(lambda slo: tool.test_rules(folder / rendering.test_path(slo)), slos)
+        verdicts = pool.map(lambda slo: tool.test_rules([folder / path for path in rendering.test_paths(slo)]), slos)
         yield from zip(slos, verdicts, strict=True)
 
 
@@ -317,7 +317,7 @@ def _read(request: Request) -> Read:
 
 def _wanted(paths: Collection[str], found: Read, *, is_whole: bool) -> set[str]:
     """Return every path that the SLOs may have, rendered now or not: --no-tests makes no test stale."""
-    return {*paths} if is_whole else {*paths, *map(rendering.test_path, found.slos)}
+    return {*paths} if is_whole else {*paths, *(path for slo in found.slos for path in rendering.test_paths(slo))}
 
 
 def _folder(request: Request) -> Path:

@@ -38,9 +38,9 @@ class Promtool:
         """Check rule files with every lint that there is, as errors."""
         return self._run(["check", "rules", "--lint=all", "--lint-fatal", *map(str, files)], _CHECK_S)
 
-    def test_rules(self, file: Path) -> Verdict:
-        """Run one test file."""
-        return self._run(["test", "rules", str(file)], _TEST_S)
+    def test_rules(self, files: list[Path]) -> Verdict:
+        """Run test files."""
+        return self._run(["test", "rules", *map(str, files)], _TEST_S)
 
     def _run(self, arguments: list[str], limit_s: float) -> Verdict:
         found = programs.call([self.path, *arguments], limit_s, _DO)

@@ -12,7 +12,7 @@ from llmslo_rulegen.file import File
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.headers import header
 from llmslo_rulegen.shape import DESCRIPTION, Form, shape
-from llmslo_rulegen.slo import Slo
+from llmslo_rulegen.slo import SlicedSli, Slo
 
 RULES, TESTS = "rules", "tests"
 
@@ -44,9 +44,13 @@ def rule_path(service: str) -> str:
     return f"{RULES}/{service}.yaml"
 
 
-def test_path(slo: Slo) -> str:
-    """Return where the tests of an SLO are."""
-    return f"{TESTS}/{slo.id}.yaml"
+def test_paths(slo: Slo) -> tuple[str, ...]:
+    """Return where the tests of an SLO are: of what happens within hours, and of its history if it has such ones.
+
+    No name holds a plus sign, so no SLO's tests take another one's place.
+    """
+    first = f"{TESTS}/{slo.id}.yaml"
+    return (first,) if isinstance(slo.sli, SlicedSli) else (first, f"{TESTS}/{slo.id}+history.yaml")
 
 
 def _sources(slos: Iterable[Slo]) -> tuple[str, ...]:
@@ -92,10 +96,12 @@ def _group(slo: Slo, sloth: bool, pyrra: bool) -> str:  # noqa: FBT001 -- as abo
 def _tests(members: Sequence[Slo], rules: str, options: Options) -> Iterator[File]:
     from llmslo_rulegen import unit_tests  # noqa: PLC0415 -- a render without tests need not load what makes them
 
+    count = sum(len(group.rules) for slo in members for group in groups(slo, sloth=options.sloth))
     for slo in members:
         if unit_tests.skipped(slo) is None:
-            data = unit_tests.test_file(slo, f"../{rules}", sloth=options.sloth)
-            yield _file(test_path(slo), options, (slo.place.file,), [yaml_text.dump(data)])
+            made = unit_tests.test_files(slo, f"../{rules}", sloth=options.sloth, rules_in_file=count)
+            for path, data in zip(test_paths(slo), made, strict=False):
+                yield _file(path, options, (slo.place.file,), [yaml_text.dump(data)])
 
 
 def _file(path: str, options: Options, sources: tuple[str, ...], chunks: Iterable[str]) -> File:
