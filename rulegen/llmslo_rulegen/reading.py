@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from llmslo_rulegen import complaints, gates, located, promises
+from llmslo_rulegen import complaints, crowds, gates, located, promises
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.located import Document, Map
 from llmslo_rulegen.slo import Slo
 from llmslo_rulegen.spec import VERSION, FileShape
+
+MOST_FINDINGS = 100  # of one file; whoever has more has one mistake many times
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,13 @@ def read(files: Mapping[str, bytes], *, snap: bool = False) -> Read:
         if not documents:
             findings.append(_error(file, 0, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
         every += documents
+        before = len(findings)
         for document in documents:
             found, wrong = _document(document, snap=snap)
             slos += found
             findings += wrong
+            if len(findings) - before > MOST_FINDINGS:
+                break
     findings += _duplicates(slos)
     findings += gates.findings(slos, every)
     return Read(tuple(slos), tuple(findings), tuple(every), files)
@@ -55,8 +60,11 @@ def _document(document: Document, *, snap: bool) -> tuple[tuple[Slo, ...], tuple
             found = "is missing" if version is None else f"is {str(version)[:60]!r}"
             text = f"`version` {found}, only {VERSION} is known: write `version: {VERSION}`"
             return (), (_error(document.file, document.line_of(("version",)), text, "spec/version"),)
+    crowded, whole = crowds.judged(document)
+    if crowded:
+        return (), crowded
     try:
-        shape = FileShape.model_validate(document.value)
+        shape = FileShape.model_validate(whole.value)
     except ValidationError as error:
         return (), complaints.findings(error, document)
     return promises.promises(shape, document, snap=snap)
