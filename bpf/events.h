@@ -20,10 +20,14 @@
 #define SCRATCH_BYTES 256
 
 /* The automaton, made by automaton.py: next[row | byte]. An entry holds the next row, premultiplied by the 256 columns,
- * in its low bits and the actions above them. One load per byte; a stream touches some 60 rows of it. */
+ * in its low bits and the actions above them. One load per byte; a stream touches some 60 rows of it. It comes in tables,
+ * because before Linux 5.15 a map's value was copied through 4 MiB of kernel memory at most. Every table has the rows of
+ * heads at the same places; the path of a request tells the table, and the row there, that read its answer's stream. */
+#define TABLES 4
 #define ROWS 2048
 #define CELLS 524288 /* ROWS * 256 */
 #define ACTION_SHIFT 19
+#define WIRES 16 /* the rows behind a path are the first ones, one a wire */
 
 struct automaton {
 	u8 next[CELLS * 4]; /* of u32. BCC makes a text parser of every map's value, and an array of bytes is one field to it:
@@ -32,8 +36,8 @@ struct automaton {
 	u32 start_response;
 	u32 start_chunk;      /* first chunk-size line */
 	u32 start_next_chunk; /* the line end of a chunk, then its successor's size line */
-	u32 start_stream;
-	u32 pad[3];
+	u32 pad[4];
+	u32 streams[WIRES]; /* the row where each wire's streams start, its table in the low bits */
 };
 
 /* Actions while reading heads and chunk sizes. */
@@ -50,6 +54,7 @@ struct automaton {
 #define A_SWITCH 0x0400   /* status 101 */
 #define A_BODYLESS 0x0800 /* status 204, 304 */
 #define A_LENGTH 0x1000   /* the first digit of a Content-Length: the number begins anew */
+#define A_FOREIGN (A_SSE | A_NDJSON) /* both: Amazon's event stream */
 #define A_TO_CLOSE 0x2000 /* no automaton action: the body ends with the connection */
 
 /* Actions while reading an event stream. */
@@ -58,7 +63,7 @@ struct automaton {
 #define E_LINE 0x0004  /* a line ended: an NDJSON event */
 #define E_EVENT 0x0008 /* a blank line ended an SSE event */
 #define E_ERROR 0x0010
-#define E_TERMINAL 0x0020
+#define E_TERMINAL 0x0020 /* of the event it is in: counts when that ends, for usage may stand behind it */
 #define E_FINISH 0x0040
 #define E_INDEX 0x0080
 #define E_QUIET 0x1000 /* in the state it leads to only a quote, a backslash, CR or LF does anything */
@@ -70,6 +75,7 @@ enum record_kind {
 	RECORD_PROCESS = 3, /* a process began (exec), or an exchange began in one not seen yet */
 	RECORD_EXIT = 4,    /* a process with open exchanges ended */
 	RECORD_TLS_FAILED = 5,
+	RECORD_TLS_NAMED = 6, /* struct tls_failed: a process that is left out names a host */
 };
 enum role { ROLE_CLIENT = 0, ROLE_SERVER = 1 };
 enum end_cause { END_TERMINAL = 1, END_BODY = 2, END_NEXT = 3, END_CLOSED = 4, END_EXITED = 5, END_SWEPT = 6 };
@@ -85,7 +91,7 @@ enum body_kind { BODY_SKIP = 0, BODY_SSE = 1, BODY_NDJSON = 2, BODY_SHIP = 3 };
 #define X_SCAN_LOST 0x10
 #define X_PIECES_LOST 0x20
 #define X_MID 0x40 /* a stream whose request was not seen: remembered so that it counts once */
-#define X_SWITCHED 0x80
+#define X_SWITCHED 0x80 /* what follows is counted as not read */
 
 struct stream_key {
 	u64 ptr;   /* SSL * of a process, or struct sock * */
@@ -100,14 +106,15 @@ struct message {
 	u32 head_flags;
 	u8 mode;
 	u8 body;
-	u8 pad[6];
+	u8 pad[2];
+	u32 path; /* the row behind the request's path */
 };
 
 /* Where an event stream stands. */
 struct tally {
 	u64 finishes; /* eight counters of eight bits, by FinishReason */
 	u32 row;      /* automaton row */
-	u32 open;     /* what the event being read has been so far: E_OUTPUT, E_REASONING */
+	u32 open;     /* what the event being read has been so far: E_OUTPUT, E_REASONING, E_TERMINAL */
 	u32 content;  /* events with content */
 	u32 output;   /* of them, those with other than reasoning */
 	u32 choices;  /* a bit for each index seen */
@@ -137,7 +144,8 @@ struct exchange {
 	u8 end;
 	u8 closer;
 	u8 dead; /* its socket is, but this side has not met the end yet */
-	u8 pad[3];
+	u8 table; /* of the automaton */
+	u8 pad[2];
 	struct message way[2]; /* REQUEST, RESPONSE */
 };
 
@@ -238,6 +246,7 @@ enum loss {
 	SEEN_MID_STREAM = 9,
 	SEEN_H2 = 10,
 	SEEN_WEBSOCKET = 11,
-	COUNTERS = 12,
+	SEEN_EVENTSTREAM = 12,
+	COUNTERS = 13,
 };
 #endif

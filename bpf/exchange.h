@@ -166,7 +166,6 @@ SUBPROGRAM int open_exchange(struct stream_key *key, u8 role, u64 now) {
 	x->tgid = bpf_get_current_pid_tgid() >> 32;
 	x->way[REQUEST].row = a->start_request;
 	x->way[RESPONSE].row = a->start_response;
-	x->tally.row = a->start_stream;
 	r->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	if (k.owner) {
@@ -227,13 +226,13 @@ static __always_inline void begin_body(struct exchange *x, struct record *r, str
 	u32 f = m->head_flags;
 	m->head_flags = f & ~A_END;
 	m->left = 0;
+	if (response && ((f & A_SWITCH) || (f & A_FOREIGN) == A_FOREIGN)) {
+		count((f & A_SWITCH) ? SEEN_WEBSOCKET : SEEN_EVENTSTREAM, 1);
+		x->flags |= X_SWITCHED;
+		m->mode = MODE_BAD;
+		return;
+	}
 	if (response && (f & A_INTERIM)) {
-		if (f & A_SWITCH) {
-			count(SEEN_WEBSOCKET, 1);
-			x->flags |= X_SWITCHED;
-			m->mode = MODE_BAD;
-			return;
-		}
 		m->row = a->start_response; /* an interim answer: the final head is still to come */
 		m->head_flags = 0;
 		m->value = 0;
@@ -241,7 +240,11 @@ static __always_inline void begin_body(struct exchange *x, struct record *r, str
 		r->response_head_len = 0;
 		return;
 	}
-	if (response) {
+	if (!response) {
+		u32 wire = a->streams[(m->path >> 8) & (WIRES - 1)];
+		x->tally.row = wire & (CELLS - 256);
+		x->table = wire & 255;
+	} else {
 		m->body = BODY_SHIP;
 		if (f & A_ENCODED)
 			x->flags |= X_ENCODED;
@@ -524,7 +527,7 @@ static __always_inline void follow(void *ctx, struct scene *s, u64 sock, u32 out
 
 /* Go on where the program before this one stopped. Returns 0 where there is nothing to go on with. */
 static __always_inline int resume(void *ctx, struct work *w, u32 transport) {
-	u32 none = 0;
+	u32 table = 0;
 	int done = 0;
 	u64 id = bpf_get_current_pid_tgid();
 	struct scene s = {};
@@ -534,7 +537,9 @@ static __always_inline int resume(void *ctx, struct work *w, u32 transport) {
 	*w = *of;
 	s.x = m_lookup(exchanges, &w->key);
 	s.r = m_lookup(records, &w->key);
-	s.a = m_lookup(automata, &none);
+	if (s.x)
+		table = s.x->table;
+	s.a = m_lookup(automata, &table);
 	if (s.x && s.r && s.a) {
 		REPEAT {
 			done = step(&s);
@@ -569,9 +574,12 @@ static __always_inline void follow(void *ctx, struct scene *s, u64 sock, u32 out
 #endif
 
 #define POST 0x2054534f50ULL /* "POST ", little endian */
+#define GET 0x20544547ULL /* "GET " */
 #define DATA 0x3a61746164ULL /* "data:" */
+#define EVENT 0x746e657665ULL /* "event" */
+#define FOUR 0xffffffffULL
 #define FIVE 0xffffffffffULL
-#define PREFACE 0x54482a2049525020ULL /* "PRI * HT": HTTP/2 begins */
+#define PREFACE 0x5448202a20495250ULL /* "PRI * HT": HTTP/2 begins */
 
 /* Could the request line that begins here name an LLM endpoint? Undecided is yes. */
 SUBPROGRAM int may_be_llm(struct automaton *a, u64 src, u64 len) {
@@ -599,10 +607,10 @@ SUBPROGRAM int may_be_llm(struct automaton *a, u64 src, u64 len) {
 
 /* Does an event begin here? */
 static __always_inline int may_be_event(u64 word) {
-	u64 line = (word & FIVE) == DATA;
+	u64 line = ((word & FIVE) == DATA) | ((word & FIVE) == EVENT);
 #pragma unroll
-	for (int i = 1; i < 6; i++) /* a chunk size of 1 to 5 digits, CR LF, then a field */
-		line |= ((word >> (8 * i)) & 0xffffff) == 0x640a0d;
+	for (int i = 1; i < 6; i++) /* a chunk size of 1 to 5 digits, CR LF, then `data` or `event`: d and e differ in a bit */
+		line |= ((word >> (8 * i)) & 0xfeffff) == 0x640a0d;
 	return line;
 }
 
@@ -613,7 +621,7 @@ SUBPROGRAM int is_llm_stream(struct cursor *c) {
 	if (!a || !c)
 		return 0;
 	struct tally t = {};
-	t.row = a->start_stream;
+	t.row = a->streams[0] & (CELLS - 256); /* the first wire is in the first table */
 #pragma clang loop unroll(disable)
 	for (u32 at = 0; at < REQUEST_LINE; at += STREAM_BLOCK) {
 		struct stream_block block = {};
@@ -649,7 +657,8 @@ SUBPROGRAM int begin(struct stream_key *key, struct exchange *mid, struct cursor
 	}
 	if (first < 5)
 		mask = (1ULL << (8 * first)) - 1;
-	if (((word ^ POST) & mask & FIVE) == 0) {
+	/* A GET may ask for a WebSocket, which is counted. */
+	if (((word ^ POST) & mask & FIVE) == 0 || ((word ^ GET) & mask & FOUR) == 0) {
 		if (mid)
 			forget(mid, key);
 		return may_be_llm(a, c->base, c->len) ? BEGUN_REQUEST : NOTHING;
@@ -679,7 +688,7 @@ static __always_inline void learn_socket(struct exchange *x, struct stream_key *
 /* The bytes of one successful call on a connection: `n` of them, the first iovec in the cursor. */
 static __always_inline void deliver(void *ctx, struct stream_key *of, struct cursor *c, u64 n, u64 sock, u32 outgoing,
 				    u32 transport) {
-	u32 none = 0;
+	u32 table = 0;
 	struct stream_key key = *of;
 	struct scene s = {};
 	s.x = m_lookup(exchanges, &key);
@@ -712,8 +721,9 @@ static __always_inline void deliver(void *ctx, struct stream_key *of, struct cur
 			return;
 		}
 	}
+	table = s.x->table;
 	s.r = m_lookup(records, &key);
-	s.a = m_lookup(automata, &none);
+	s.a = m_lookup(automata, &table);
 	if (!s.r || !s.a)
 		return;
 	if (outgoing) {

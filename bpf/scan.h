@@ -44,7 +44,7 @@ struct stream_block {
 SUBPROGRAM int scan_head(struct automaton *a, struct message *m, struct head_block *block, u64 len, u64 base) {
 	if (!a || !m || !block)
 		return 0;
-	u32 row = m->row, flags = 0, used = 0;
+	u32 row = m->row, path = m->path, flags = 0, used = 0;
 	u64 value = m->value;
 #pragma clang loop unroll(disable)
 	for (u32 w = 0; w < HEAD_BLOCK / WORD; w++) {
@@ -62,12 +62,15 @@ SUBPROGRAM int scan_head(struct automaton *a, struct message *m, struct head_blo
 			u64 keep = (u64)((act >> 1) & 1) - 1; /* all ones unless A_DIGIT */
 			value &= (u64)((act >> 12) & 1) - 1;  /* A_LENGTH: the first digit of the header's value */
 			value = (value & keep) | ((value * base + digit) & ~keep);
+			u32 behind = (u32)((act >> 4) & 1) - 1; /* all ones unless A_LLM */
 			row = e;
+			path = (path & behind) | (e & ~behind);
 			flags |= act;
 			used += act & A_USED;
 		}
 	}
 	m->row = row & (CELLS - 1);
+	m->path = path & (CELLS - 1);
 	m->value = value;
 	m->head_flags |= flags;
 	return used;
@@ -102,12 +105,12 @@ SUBPROGRAM int scan_stream(struct automaton *a, struct tally *t, struct stream_b
 		}
 		quiet = (e >> ACTION_SHIFT) & E_QUIET;
 		u32 act = all >> ACTION_SHIFT;
-		open |= act & (E_OUTPUT | E_REASONING);
+		open |= act & (E_OUTPUT | E_REASONING | E_TERMINAL);
 		u32 ended = ((act & ends) + 15) >> 4; /* 0 or 1: both ends are below 16 */
 		content += (open | (open >> 1)) & ended;
 		output += open & ended;
+		seen |= (act & ~E_TERMINAL) | (open & E_TERMINAL & (0 - ended));
 		open &= ended - 1;
-		seen |= act;
 		choices |= ((act >> 7) & 1) << ((act >> E_NUMBER_SHIFT) & 15);
 		finishes += (u64)((act >> 6) & 1) << (8 * ((act >> E_NUMBER_SHIFT) & 7));
 	}

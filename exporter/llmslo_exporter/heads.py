@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmslo_exporter.actions import (
@@ -20,31 +20,42 @@ from llmslo_exporter.actions import (
     SWITCH,
     USED,
 )
-from llmslo_exporter.states import ACTION_SHIFT, DIGITS, NEWLINE, RETURN, WHITE, Builder
+from llmslo_exporter.states import DIGITS, NEWLINE, RETURN, WHITE, Builder, move
+from llmslo_exporter.wire import Wire
 
 HEX = DIGITS + b"abcdefABCDEF"
-STREAM_TYPES = {b"text/event-stream": SSE, b"ndjson": NDJSON, b"stream+json": NDJSON, b"jsonl": NDJSON}
+FOREIGN = SSE | NDJSON  # both: Amazon's event stream, which is counted and not read
+STREAM_TYPES = {
+    b"text/event-stream": SSE,
+    b"ndjson": NDJSON,
+    b"stream+json": NDJSON,
+    b"jsonl": NDJSON,
+    b"amazon.eventstream": FOREIGN,
+}
 CODINGS = (b"gzip", b"deflate", b"br", b"zstd", b"compress")
 
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """Where reading begins."""
+    """Where reading begins: request, response, chunk size, the next one; and the states behind each wire's paths."""
 
-    request: int
-    response: int
-    chunk: int
-    next_chunk: int
+    rows: tuple[int, int, int, int]
+    paths: tuple[int, ...]
 
 
-def build_heads(b: Builder, paths: Sequence[str]) -> Starts:
+def build_heads(b: Builder, wires: Sequence[Wire]) -> Starts:
     """Add the states of both kinds of head and of chunk sizes. A state whose name ends in `!` ends them."""
     first = len(b.states)
     lines = _header_lines(b)
-    starts = Starts(_request(b, paths, lines), _response(b), *_chunks(b))
+    behind = tuple(b.state(f"path-of:{wire.name}") for wire in wires)
+    for number in behind:
+        b.on(number, [NEWLINE], lines)
+    paths = {path: number for wire, number in zip(wires, behind, strict=True) for path in wire.paths}
+    sockets = {path: number for wire, number in zip(wires, behind, strict=True) for path in wire.sockets}
+    starts = Starts((_request(b, paths, sockets), _response(b), *_chunks(b)), behind)
     for state in b.states[first:]:
         if not state.name.endswith("!"):
-            state.moves = [cell | USED << ACTION_SHIFT for cell in state.moves]
+            state.moves = [cell | move(0, USED) for cell in state.moves]
     return starts
 
 
@@ -76,18 +87,28 @@ def _header_lines(b: Builder) -> int:
     return start
 
 
-def _request(b: Builder, paths: Sequence[str], lines: int) -> int:
-    """States of a request line: `POST`, then a path that ends in one of `paths`, then the headers."""
-    start, bad, rest_of_line = b.state("request"), b.state("bad!"), b.state("request-line")
-    b.on(rest_of_line, [NEWLINE], lines)
-    patterns = dict.fromkeys((text for path in paths for text in (path.encode(), path.encode() + b"/")), 0)
-    found = b.search("path", patterns, {NEWLINE: bad, ord(" "): bad, ord("?"): bad}, fold=False)
+def _request(b: Builder, paths: Mapping[str, int], sockets: Mapping[str, int]) -> int:
+    """States of a request line: `POST` and an ending of `paths`, or `GET` and one of `sockets`."""
+    start, after_g, bad = b.state("request"), b.state("request-g"), b.state("bad!")
+    b.literal("post", b"POST ", start, _path(b, "path", paths), (bad, BAD))
+    b.literal("get", b"ET ", after_g, _path(b, "socket", sockets), (bad, BAD))
+    b.on(start, b"G", after_g)
+    return start
+
+
+def _path(b: Builder, name: str, paths: Mapping[str, int]) -> int:
+    """States of a path that ends in one of `paths`, whose state reads what follows."""
+    bad = b.state("bad!")
+    endings = {ending.encode(): state for path, state in paths.items() for ending in (path, f"{path}/")}
+    stop = {NEWLINE: bad, ord(" "): bad, ord("?"): bad}
+    found = b.search(name, dict.fromkeys(endings, 0), stop, fold=False)
     for prefix, number in found.items():
         b.on(number, [NEWLINE, *b" ?"], bad, BAD)
-        if prefix.endswith(tuple(patterns)):  # the path must end there: /v1/completions-archive is none of ours
-            b.on(number, b" ?", rest_of_line, LLM)
-    b.literal("post", b"POST ", start, found[b""], (bad, BAD))
-    return start
+        # The path must end there: /v1/completions-archive is none of ours. Of two endings the longer one is meant.
+        ending = max((one for one in endings if prefix.endswith(one)), key=len, default=None)
+        if ending is not None:
+            b.on(number, b" ?", endings[ending], LLM)
+    return found[b""]
 
 
 def _response(b: Builder) -> int:

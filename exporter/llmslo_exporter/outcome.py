@@ -14,19 +14,29 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "rate_limit_error",
         "rate_limit_exceeded",
         "rate_limited",
+        "rate_limit_reached_requests",  # watsonx
         "ratelimiterror",
         "too_many_requests",
         "throttlingexception",
+        "throttling",  # Alibaba, and the next two
+        "throttling.ratequota",
+        "throttling.allocationquota",
+        "rate_limit_reached_error",  # Moonshot
         "resource_exhausted",
     ),
     Outcome.QUOTA_EXHAUSTED: (
         "insufficient_quota",
         "quota_exceeded",
+        "token_quota_reached",  # watsonx
         "billing_error",
         "billing_not_active",
         "billing_hard_limit_reached",
         "credit_balance_exhausted",
         "insufficient_credits",
+        "insufficient_balance",
+        "exceeded_current_quota_error",  # Moonshot
+        "arrearage",  # Alibaba
+        "budget_exceeded",  # LiteLLM
     ),
     Outcome.OVERLOADED: (
         "overloaded",
@@ -38,17 +48,28 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "serviceunavailableexception",
         "serviceunavailableerror",
         "engine_overloaded",
+        "engine_overloaded_error",  # Moonshot
+        "service_tier_capacity_exceeded",  # Mistral
+        "capacity_exceeded",  # Groq
     ),
     Outcome.SERVER_ERROR: (
         "server_error",
         "internal_error",
+        "internal",  # Google
         "internal_server_error",
         "internalservererror",
         "internalserverexception",
         "generation",  # TGI, and the next one
         "incomplete_generation",
     ),
-    Outcome.TIMEOUT: ("timeout", "timeout_error", "request_timeout", "gateway_timeout", "modeltimeoutexception"),
+    Outcome.TIMEOUT: (
+        "timeout",
+        "timeout_error",
+        "request_timeout",
+        "gateway_timeout",
+        "modeltimeoutexception",
+        "deadline_exceeded",
+    ),
     Outcome.AUTH: (
         "authentication_error",
         "authenticationerror",
@@ -66,6 +87,10 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "exceed_context_size_error",
         "context_length_exceeded",
         "invalid_prompt",
+        "request_too_large",
+        "conflict_error",
+        "failed_precondition",  # Google, and the next one
+        "out_of_range",
         "invalid_argument",
         "validationexception",
         "validation",  # TGI, and the next two
@@ -75,8 +100,21 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "unsupported_value",
         "not_supported_error",
     ),
-    Outcome.NOT_FOUND: ("model_not_found", "deploymentnotfound", "not_found", "not_found_error", "notfounderror"),
-    Outcome.CONTENT_FILTER: ("content_filter", "content_policy_violation", "responsibleaipolicyviolation"),
+    Outcome.NOT_FOUND: (
+        "model_not_found",
+        "model_not_supported",
+        "deploymentnotfound",
+        "not_found",
+        "not_found_error",
+        "notfounderror",
+    ),
+    Outcome.CLIENT_CANCELLED: ("cancelled",),  # Google: the client went
+    Outcome.CONTENT_FILTER: (
+        "content_filter",
+        "content_policy_violation",
+        "responsibleaipolicyviolation",
+        "data_inspection_failed",
+    ),
 }
 _CLASS_OF = {word: outcome for outcome, words in _CLASSES.items() for word in words}
 

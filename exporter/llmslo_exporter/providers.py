@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -67,18 +68,29 @@ _RESPONSE_HEADERS = (
 )
 _PATHS = (
     ("/openai/deployments/", "azure.ai.openai"),
-    ("/v1/messages", "anthropic"),
-    ("/api/chat", "ollama"),
-    ("/api/generate", "ollama"),
-    ("/api/embed", "ollama"),
     ("/publishers/", "gcp.vertex_ai"),
     (":generateContent", "gcp.gemini"),
     (":streamGenerateContent", "gcp.gemini"),
     (":embedContent", "gcp.gemini"),
     (":countTokens", "gcp.gemini"),
 )
-# Cohere's paths are matched at their end: OpenAI's begin with the same letters.
-_PATH_ENDINGS = (("/v1/chat", "cohere"), ("/v2/chat", "cohere"))
+# These are matched at their end: OpenAI's paths begin with the same letters.
+_PATH_ENDINGS = (
+    ("/v1/chat", "cohere"),
+    ("/v2/chat", "cohere"),
+    ("/v1/messages", "anthropic"),
+    ("/api/chat", "ollama"),
+    ("/api/generate", "ollama"),
+    ("/api/embed", "ollama"),
+    ("/api/embeddings", "ollama"),
+)
+# Wires that only one server speaks, whatever it calls itself: asked after the server.
+_NATIVE_PATHS = (
+    (re.compile(r"/ml/v1/(?:deployments/[^/]+/)?text/"), "ibm.watsonx.ai"),
+    (re.compile(r"/v2/models/[^/]+/(?:versions/[^/]+/)?generate"), "triton"),
+    (re.compile(r"/generate(?:_stream)?$"), "tgi"),
+    (re.compile(r"/completion$"), "llama_cpp"),
+)
 _SERVERS = (
     ("vllm", "vllm"),
     ("sglang", "sglang"),
@@ -136,6 +148,7 @@ def provider_of(evidence: Evidence, provider_map: Mapping[str, str]) -> str:
         or next((name for prefix, name in _RESPONSE_HEADERS if evidence.response.has_prefix(prefix)), None)
         or _by_path(evidence.path)
         or _by_server(evidence)
+        or next((name for pattern, name in _NATIVE_PATHS if pattern.search(evidence.path.rstrip("/"))), None)
         or "openai"
     )
 
@@ -172,7 +185,7 @@ def _by_host(evidence: Evidence) -> str | None:
 
 def _by_path(path: str) -> str | None:
     found = next((provider for part, provider in _PATHS if part in path), None)
-    return found or next((provider for ending, provider in _PATH_ENDINGS if path.endswith(ending)), None)
+    return found or next((provider for ending, provider in _PATH_ENDINGS if path.rstrip("/").endswith(ending)), None)
 
 
 def _by_server(evidence: Evidence) -> str | None:

@@ -7,7 +7,7 @@ provider's, and numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llmslo_exporter import outcome as outcomes
 from llmslo_exporter.dialects import find
@@ -23,12 +23,15 @@ from llmslo_exporter.http1 import (
     parse_request_head,
     parse_response_head,
 )
-from llmslo_exporter.inflate import OTHER_CODING, Inflate, body_coding, coding
+from llmslo_exporter.inflate import OTHER_CODING, Inflate, body_codings, coding
 from llmslo_exporter.providers import Evidence, provider_of
+from llmslo_exporter.ratelimits import ratelimits
 from llmslo_exporter.replay import replay
 from llmslo_exporter.summary import End, FinishReason, Summary
 from llmslo_exporter.tokens import best_tokens
 
+# Parsed JSON takes up to twenty times its bytes; of a longer body only both ends are read.
+MAX_PARSED_BYTES = 2 * 1024 * 1024
 # Longer than any model's name; a path of a fine-tuned one is about 80 characters.
 MAX_MODEL_CHARS = 128
 
@@ -48,6 +51,7 @@ class _Reply:
     choices: int = 1
     is_error: bool = False
     is_ended: bool = False  # by its terminal event or its framing
+    is_proven: bool = False  # the stream said all, whether or not it named finish reasons
     is_blind: bool = False  # events were missed: what was not seen may have been there
     ttft_unknown: bool = False
     coding: str | None = None  # of a compressed stream
@@ -67,6 +71,8 @@ def read(summary: Summary, *, provider_map: Mapping[str, str], process: str) -> 
     if asked.foreign:
         return None
     head = parse_response_head(summary.response_head)
+    if head is not None and _is_array(dialect, summary, head, asked):
+        summary = replace(summary, stream=True, encoded=True)  # to the kernel it was a body like any other
     reply = _no_reply(summary) if head is None else _reply(dialect, summary, head, asked)
     evidence = Evidence(
         role=summary.role,
@@ -129,6 +135,7 @@ def _exchange(summary: Summary, call: _Call, head: ResponseHead | None, reply: _
         handshake_s=summary.handshake_s,
         encoding=reply.coding,
         faults=reply.faults,
+        ratelimits=ratelimits(head.headers) if head is not None else (),
     )
 
 
@@ -149,6 +156,13 @@ def _reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked: Reques
     return reply(dialect, summary, head, asked)
 
 
+def _is_array(dialect: Dialect, summary: Summary, head: ResponseHead, asked: RequestFacts) -> bool:
+    """Tell a stream that comes as a JSON array in pieces, which its content type does not."""
+    if not (dialect.has_arrays and asked.stream and head.is_success) or summary.stream:
+        return False
+    return "json" in head.headers.joined("content-type")
+
+
 def _no_reply(summary: Summary) -> _Reply:
     """Tell an answer that never came from one whose first line is no status line."""
     return _Reply(faults=_faults({Fault.HEAD: b"\n" in summary.response_head.lstrip(b"\r\n")}))
@@ -164,7 +178,8 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
     facts = excerpt_facts(dialect, content_type, summary.response_body, summary.response_tail)
     if summary.error_seen and facts.error is None:
         facts = facts.then(Facts(error=facts.likely_error))
-    choices = max(asked.choices, summary.choices_seen, 1)
+    is_first_unsaid = dialect.wire.omits_first and summary.choices_seen > 0 and not summary.first_choice_seen
+    choices = max(asked.choices, summary.choices_seen + is_first_unsaid, 1)
     counted = tuple(reason for reason in FinishReason for _ in range(min(summary.finishes[reason], choices)))
     # The excerpt's reasons stand in only where the automaton saw none.
     finishes = counted or tuple(facts.finishes.values())
@@ -181,6 +196,7 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
         choices=choices,
         is_error=summary.error_seen or facts.error is not None,
         is_ended=_is_ended(summary, head, terminal=summary.terminal_seen),
+        is_proven=facts.is_bare or (dialect.wire.terminal_proves and summary.terminal_seen),
         is_blind=lost,
         ttft_unknown=lost and head.is_success,
         faults=_faults({Fault.EVENT: facts.unreadable}),
@@ -192,6 +208,8 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
     run = replay(dialect, head, summary.pieces)
     lost = summary.pieces_lost or not run.readable
     name = coding(head.headers.joined("content-encoding"))
+    if name == "identity" and not head.whole:
+        name = OTHER_CODING  # the head was cut before the field
     return _Reply(
         facts=run.facts,
         first_token_s=run.first_token_s,
@@ -204,23 +222,33 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
         choices=max(asked.choices, len(run.facts.choices), 1),
         is_error=run.facts.error is not None,
         is_ended=_is_ended(summary, head, terminal=run.facts.terminal),
+        is_proven=run.facts.is_bare or (dialect.wire.terminal_proves and run.facts.terminal),
         is_blind=lost,
         ttft_unknown=lost and run.first_token_s is None and head.is_success,
-        coding=OTHER_CODING if name == "identity" else name,  # the head was cut before the field
-        faults=_faults({Fault.EVENT: run.facts.unreadable, Fault.ENCODING: not (run.opened or summary.pieces_lost)}),
+        coding=None if name == "identity" else name,
+        faults=_faults(
+            {
+                Fault.EVENT: run.facts.unreadable,
+                Fault.ENCODING: not (run.opened or summary.pieces_lost),
+                Fault.SIZE: run.overflowed,
+            }
+        ),
     )
 
 
 def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Reply:
     """Read an answer that is no stream: its pieces, or what is left when some are missing."""
     start = summary.pieces[0].data if summary.pieces else b""
-    inflate = Inflate(body_coding(head.headers.joined("content-encoding"), start))
+    inflate = Inflate(body_codings(head.headers.joined("content-encoding"), start))
     content = b"".join(inflate.feed(piece.data) for piece in summary.pieces)
     is_whole = bool(content) and inflate.readable and not summary.pieces_lost
-    facts = dialect.answer(content) if is_whole else Facts()
+    is_parsed = is_whole and len(content) <= MAX_PARSED_BYTES
+    facts = dialect.answer(content) if is_parsed else Facts()
+    is_json = facts != Facts() or (is_parsed and parse_json(content) is not None)
     if facts == Facts():
-        facts = dialect.cut_answer(content or summary.response_body, summary.response_tail or content)
-    is_json = is_whole and parse_json(content) is not None
+        end = summary.response_tail or (b"" if inflate.overflowed else content)
+        facts = dialect.cut_answer(content or summary.response_body, end)
+    facts = dialect.headers(head.headers).then(facts)
     is_ended = summary.response_complete or summary.end is End.NEXT or (head.ends_at_close and is_json)
     return _Reply(
         facts=facts,
@@ -229,8 +257,9 @@ def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Rep
         # An error may come as a page of HTML from whatever stands in between.
         faults=_faults(
             {
-                Fault.JSON: is_whole and is_ended and head.is_success and not is_json,
+                Fault.JSON: is_parsed and is_ended and head.is_success and not is_json,
                 Fault.ENCODING: not (inflate.opened or summary.pieces_lost),
+                Fault.SIZE: inflate.overflowed,
             }
         ),
     )
@@ -253,7 +282,7 @@ def _ending(
     error = reply.facts.error
     if summary.stream and head.is_success:
         # What was missed of a stream that ended properly is not held against it.
-        finished = reply.choices if reply.is_blind else len(reply.finishes)
+        finished = reply.choices if reply.is_blind or reply.is_proven else len(reply.finishes)
         ending = outcomes.Ending(closed, reply.is_error, reply.is_ended, finished, reply.choices)
         stream = outcomes.of_stream(ending)
         closed = ClosedBy.NONE if stream is StreamOutcome.COMPLETED else closed

@@ -11,14 +11,23 @@ NEWLINE, RETURN = 0x0A, 0x0D
 
 
 COLUMNS = 256
-COLUMN_BITS = 8
-ACTION_SHIFT = 19
-ROW_MASK = (1 << ACTION_SHIFT) - 1
+# While it is put together an automaton has more states than the kernel's table has rows.
+_ACTION_SHIFT = 32
 
 
 def move(target: int, action: int = 0) -> int:
-    """Return a cell of the kernel's table: the row, premultiplied by the columns, and the actions above it."""
-    return target << COLUMN_BITS | action << ACTION_SHIFT
+    """Return a state's cell: the state that a byte leads to, and the actions that it raises."""
+    return target | action << _ACTION_SHIFT
+
+
+def target_of(cell: int) -> int:
+    """Return the state to which a cell leads."""
+    return cell & (1 << _ACTION_SHIFT) - 1
+
+
+def action_of(cell: int) -> int:
+    """Return the actions that a cell raises."""
+    return cell >> _ACTION_SHIFT
 
 
 @dataclass(slots=True)
@@ -57,7 +66,7 @@ class Builder:
     def like(self, source: int, model: int, *, but: Iterable[int] = (), extra: int = 0) -> None:
         """Give `source` the moves of `model`, except for the bytes in `but`; `extra` actions come on top."""
         state, copied = self.states[source], self.states[model].moves
-        moves = [cell | extra << ACTION_SHIFT for cell in copied] if extra else copied.copy()
+        moves = [cell | move(0, extra) for cell in copied] if extra else copied.copy()
         for byte in but:
             moves[byte] = state.moves[byte]
         state.moves = moves
@@ -95,7 +104,7 @@ class Builder:
 
         A pattern's last byte raises its action. Returns the states by what has been matched.
         """
-        prefixes = {p[:i] for p in patterns for i in range(len(p) + 1)}
+        prefixes = {p[:i] for p in patterns for i in range(len(p) + 1)} | {b""}
         numbers = {p: self.state(f"{name}:{p!r}") for p in sorted(prefixes)}
         for prefix, number in numbers.items():
             for byte in range(256):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmslo_exporter.actions import (
@@ -14,82 +14,30 @@ from llmslo_exporter.actions import (
     MANY_CHOICES,
     NUMBER_SHIFT,
     OTHER_REASON,
-    OUTPUT,
-    QUIET,
-    REASONING,
     TERMINAL,
 )
-from llmslo_exporter.states import ACTION_SHIFT, DIGITS, NEWLINE, RETURN, ROW_MASK, WHITE, Builder, move
-from llmslo_exporter.wire import Scope, Wire
+from llmslo_exporter.levels import Json, Key, Level, Move
+from llmslo_exporter.states import DIGITS, NEWLINE, RETURN, WHITE, Builder
+from llmslo_exporter.wire import Wire
 
-SCOPE_DEPTH = 6  # of brackets of the scope's own kind: tool_calls[].function.arguments as an object with arrays
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What the dialects' keys mean, merged."""
-
-    output: frozenset[str]
-    reasoning: frozenset[str]
-    scopes: tuple[Scope, ...]
-    finish: frozenset[str]
-    index: frozenset[str]
-    errors: frozenset[str]
-    reasons: Mapping[str, int]
-    terminals: tuple[str, ...]
-
-    @classmethod
-    def merge(cls, wires: Sequence[Wire]) -> Keys:
-        """Take every key of every dialect: within an event stream they do not contradict each other."""
-        scopes = {(s.key, s.bracket): s for wire in wires for s in wire.scopes}
-        reasons: dict[str, int] = {}
-        for wire in wires:
-            reasons |= dict(wire.finish_values)
-        return cls(
-            output=frozenset(k for w in wires for k in w.output),
-            reasoning=frozenset(k for w in wires for k in w.reasoning),
-            scopes=tuple(scopes.values()),
-            finish=frozenset(k for w in wires for k in w.finish),
-            index=frozenset(w.index for w in wires if w.index),
-            errors=frozenset(k for w in wires for k in w.errors),
-            reasons=reasons,
-            terminals=tuple(sorted({t for w in wires for t in w.terminals})),
-        )
+_SCALARS = b"{t123456789"  # how an error begins that is neither text nor nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Where in a JSON text its states are: the text itself, or inside a scope at some depth of its brackets."""
-
-    name: str
-    output: frozenset[str]
-    reasoning: frozenset[str]
-    is_text: bool  # the text itself: every key counts
-
-    def known(self, keys: Keys) -> list[str]:
-        """Return the keys that do something here, sorted: a build must give the same table every time."""
-        known = self.output | self.reasoning
-        if self.is_text:
-            known |= keys.finish | keys.index | keys.errors | {scope.key for scope in keys.scopes}
-        return sorted(known)
-
-
-def build_stream(b: Builder, wires: Sequence[Wire]) -> int:
-    """Add the states of the streams of all `wires`; return the start."""
-    first = len(b.states)
-    keys = Keys.merge(wires)
-    line, returned, blank, skip, data = (b.state(n) for n in ("sse", "sse-cr", "sse-blank-cr", "sse-skip", "sse-data"))
-    _end_lines(b, skip)
-    top = _level(b, keys, Level("json", keys.output, keys.reasoning, is_text=True))
-    for scope in keys.scopes:
-        _scope(b, keys, scope, top)
-    _data(b, keys.terminals, data, top)
-    name = b.state("sse-event")
-    fields = b.spell("field", line, (b"data", b"error", b"event"), skip)
+def build_stream(b: Builder, wire: Wire) -> int:
+    """Add the states of a wire's streams; return the start."""
+    stream = _Stream(b, wire)
+    line, returned, blank, skip, data = (stream.at(n) for n in ("sse", "sse-cr", "sse-blank-cr", "sse-skip", "data"))
+    json = Json(wire)
+    top = b.state(json.top)
+    stream.end_lines(skip)
+    for level in json.levels():
+        stream.add_level(level)
+    _data(stream, data, top)
+    fields = b.spell(f"{wire.name}:field", line, (b"data", b"error", b"event"), skip)
     b.on(fields[b"data"], b":", data)
     b.on(fields[b"error"], b":", top, ERROR)  # older llama.cpp
-    b.on(fields[b"event"], b":", name)
-    _event_name(b, name, skip, line, returned)
+    b.on(fields[b"event"], b":", stream.at("event"))
+    _event_name(stream, skip)
     b.on(line, [NEWLINE], line, EVENT)
     b.on(line, [RETURN], blank)
     b.on(line, b"{", top)
@@ -100,147 +48,158 @@ def build_stream(b: Builder, wires: Sequence[Wire]) -> int:
     # CR LF CR LF: the event is complete with the last LF; after a bare CR with whatever comes next.
     b.like(blank, line, but=[NEWLINE], extra=EVENT)
     b.on(blank, [NEWLINE], line, EVENT)
-    _mark_quiet(b, first)
     return line
 
 
-def _end_lines(b: Builder, *sources: int) -> None:
-    for source in sources:
-        b.on(source, [NEWLINE], b.state("sse"), LINE)
-        b.on(source, [RETURN], b.state("sse-cr"), LINE)
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """The states of one wire as they are put together."""
+
+    b: Builder
+    wire: Wire
+
+    def at(self, name: str) -> int:
+        """Return one of the wire's own states outside of JSON."""
+        return self.b.state(f"{self.wire.name}:{name}")
+
+    def end_lines(self, source: int, action: int = 0) -> None:
+        """Let both kinds of line end lead from `source` to the next line."""
+        self.b.on(source, [NEWLINE], self.at("sse"), LINE | action)
+        self.b.on(source, [RETURN], self.at("sse-cr"), LINE | action)
+
+    def add_level(self, level: Level) -> None:
+        """Add the states outside of strings, inside of strings, and on the way to a known key."""
+        b, name = self.b, level.name
+        neutral, string, escape, root = (b.state(n) for n in (name, f"{name}/string", f"{name}/escape", f"{name}/key"))
+        b.on(neutral, b'"', root)
+        b.on(string, b'"', neutral)
+        b.on(string, b"\\", escape)
+        b.otherwise(escape, string)
+        for bracket, move in level.brackets.items():
+            b.on(neutral, bracket, b.state(move.level), move.action)
+        for source in (neutral, string, escape):
+            self.end_lines(source, level.at_end)
+        states = b.spell(f"{name}/key", root, [key.encode() for key in sorted(level.keys)], string)
+        for key in sorted(level.keys):  # sorted: a build must give the same table every time
+            ended, value = b.state(f"{name}/ended:{key}"), b.state(f"{name}/value:{key}")
+            b.on(states[key.encode()], b'"', ended)
+            for source in (ended, value):
+                b.like(source, neutral)
+                b.on(source, WHITE, source)
+            b.on(ended, b":", value)
+            self._add_value(level, level.keys[key], value)
+
+    def _add_value(self, level: Level, key: Key, value: int) -> None:
+        """What the value of a known key does, when it is not the nothing that `value` already has for it."""
+        b, name = self.b, level.name
+        if key.index:
+            self._add_index(level, value)
+        if key.error:
+            b.on(value, b'"', self._text(level, Move(name, ERROR)))
+            b.on(value, _SCALARS, b.state(name), ERROR)
+        if key.text:
+            b.on(value, b'"', self._text(level, key.text))
+        if key.reason:
+            b.on(value, b'"', self._reason(level))
+        _words(b, name, value, key.words)
+        for bracket, move in key.opens.items():
+            b.on(value, bracket.encode(), b.state(move.level), move.action)
+
+    def _text(self, level: Level, move: Move) -> int:
+        """A string value that acts unless it is empty."""
+        b = self.b
+        opened = b.state(f"{level.name}/opened:{move.level}:{move.action}")
+        b.like(opened, self._string(level))
+        inside = b.state(f"{move.level}/string")
+        letters = bytes(byte for byte in range(1, 256) if byte not in b'\n\r"\\')
+        b.on(opened, letters, inside, move.action)
+        b.on(opened, b"\\", b.state(f"{move.level}/escape"), move.action)
+        return opened
+
+    def _string(self, level: Level) -> int:
+        return self.b.state(f"{level.name}/string")
+
+    def _reason(self, level: Level) -> int:
+        """The string of a finish reason: its closing quote raises FINISH with the reason's number; "" is none."""
+        b, name = self.b, level.name
+        last = TERMINAL if self.wire.is_final else 0
+        neutral, root, other = b.state(name), b.state(f"{name}/reason:"), b.state(f"{name}/reason?")
+        self.end_lines(other, level.at_end)
+        b.on(other, b'"', neutral, FINISH | last | OTHER_REASON << NUMBER_SHIFT)
+        raised = {word: FINISH | last | number << NUMBER_SHIFT for word, number in self.wire.finish_values.items()}
+        raised |= dict.fromkeys(self.wire.unfinished, 0)
+        # States are named by what may still come, so that prefixes with the same rest share one.
+        rest = {word: action for word, action in raised.items() if word.isascii() and word.replace("_", "").isalnum()}
+        todo, seen = [(root, rest)], {root}
+        while todo:
+            here, rest = todo.pop()
+            b.like(here, other)
+            for letter in sorted({word[0] for word in rest if word}):
+                after = {word[1:]: action for word, action in rest.items() if word.startswith(letter)}
+                there = b.state(f"{name}/reason:{sorted(after.items())}")
+                b.on(here, letter.encode(), there)
+                if there not in seen:
+                    seen.add(there)
+                    todo.append((there, after))
+            if "" in rest:
+                b.on(here, b'"', neutral, rest[""])
+        b.on(root, b'"', neutral)
+        return root
+
+    def _add_index(self, level: Level, value: int) -> None:
+        """A choice's index: the byte after its digits raises INDEX with it."""
+        b, name = self.b, level.name
+        neutral, many = b.state(name), b.state(f"{name}/index:many")
+        b.like(many, neutral, extra=INDEX | MANY_CHOICES << NUMBER_SHIFT)
+        b.on(many, DIGITS, many)
+        for digit in range(10):
+            one = b.state(f"{name}/index:{digit}")
+            b.like(one, neutral, extra=INDEX | digit << NUMBER_SHIFT)
+            b.on(one, DIGITS, many)
+            b.on(value, str(digit).encode(), one)
 
 
-def _event_name(b: Builder, start: int, skip: int, line: int, returned: int) -> None:
+def _words(b: Builder, name: str, value: int, words: Mapping[str, Move]) -> None:
+    """Beginnings of a value that act with their last byte."""
+    quoted = {word[1:].encode(): move for word, move in words.items() if word.startswith('"')}
+    if b"" in quoted:  # any text at all, even an empty one
+        b.on(value, b'"', b.state(f"{quoted[b''].level}/string"), quoted.pop(b"").action)
+    if quoted:
+        root = b.state(f"{name}/word:{sorted(quoted)}")
+        b.on(value, b'"', root)
+        beginnings = [text[:-1] for text in quoted]
+        states = b.spell(f"{name}/word:{sorted(quoted)}", root, beginnings, b.state(f"{name}/string"))
+        for text, move in quoted.items():
+            target = move.level if text.endswith(b'"') else f"{move.level}/string"
+            b.on(states[text[:-1]], text[-1:], b.state(target), move.action)
+    for word, move in words.items():
+        if word.startswith('"'):
+            continue
+        here = value
+        for end, byte in enumerate(word[:-1].encode(), 1):
+            there = b.state(f"{name}/literal:{value}:{word[:end]}")
+            b.like(there, b.state(name))
+            if byte in b"[{":
+                b.on(there, WHITE, there)
+            b.on(here, [byte], there)
+            here = there
+        b.on(here, word[-1:].encode(), b.state(move.level), move.action)
+
+
+def _event_name(stream: _Stream, skip: int) -> None:
     """`event: error` makes the event an error."""
-    names = b.spell("event-name", start, (b"error",), skip)
+    b, start = stream.b, stream.at("event")
+    names = b.spell(f"{stream.wire.name}:event-name", start, (b"error",), skip)
     b.on(start, WHITE, start)
-    b.on(names[b"error"], [NEWLINE], line, LINE | ERROR)
-    b.on(names[b"error"], [RETURN], returned, LINE | ERROR)
+    stream.end_lines(names[b"error"], ERROR)
 
 
-def _data(b: Builder, terminals: Iterable[str], data: int, top: int) -> None:
+def _data(stream: _Stream, data: int, top: int) -> None:
     """After `data:`: a terminal such as [DONE], or JSON."""
-    words = [terminal.encode() for terminal in terminals]
-    states = b.spell("terminal", data, [word[:-1] for word in words], top)
+    b = stream.b
+    words = [terminal.encode() for terminal in stream.wire.terminals]
+    states = b.spell(f"{stream.wire.name}:terminal", data, [word[:-1] for word in words], top)
     b.on(data, WHITE, data)
     for word in words:
-        b.on(states[word[:-1]], word[-1:], top, TERMINAL)
-
-
-def _scope(b: Builder, keys: Keys, scope: Scope, top: int) -> None:
-    """States inside the value of a scope's key, where only the scope's own keys count, up to its closing bracket."""
-    closing = {"[": b"]", "{": b"}"}[scope.bracket]
-    outer = top
-    for depth in range(SCOPE_DEPTH):
-        level = Level(_scope_name(scope, depth), frozenset(scope.output), frozenset(scope.reasoning), is_text=False)
-        inner = b.state(_scope_name(scope, min(depth + 1, SCOPE_DEPTH - 1)))
-        neutral = b.state(level.name)
-        b.on(neutral, scope.bracket.encode(), inner)
-        b.on(neutral, closing, outer)
-        outer = _level(b, keys, level)
-
-
-def _scope_name(scope: Scope, depth: int = 0) -> str:
-    return f"in:{scope.key}{scope.bracket}{depth}"
-
-
-def _level(b: Builder, keys: Keys, level: Level) -> int:
-    """States outside of strings, inside of strings, and on the way to a known key. Returns the first."""
-    name = level.name
-    neutral, string, escape, root = (b.state(n) for n in (name, f"{name}/string", f"{name}/escape", f"{name}/key"))
-    b.on(neutral, b'"', root)
-    b.on(string, b'"', neutral)
-    b.on(string, b"\\", escape)
-    b.otherwise(escape, string)
-    _end_lines(b, neutral, string, escape)
-    known = level.known(keys)
-    states = b.spell(f"{name}/key", root, [key.encode() for key in known], string)
-    for key in known:
-        ended, value = b.state(f"{name}/ended:{key}"), b.state(f"{name}/value:{key}")
-        b.on(states[key.encode()], b'"', ended)
-        for source in (ended, value):
-            b.like(source, neutral)
-            b.on(source, WHITE, source)
-        b.on(ended, b":", value)
-        _value(b, keys, level, key, value)
-    return neutral
-
-
-def _value(b: Builder, keys: Keys, level: Level, key: str, value: int) -> None:
-    """What the value of a known key does, when it is not the nothing that `value` already has for it."""
-    if key in level.output or key in level.reasoning:
-        b.on(value, b'"', _text(b, level.name, OUTPUT if key in level.output else REASONING))
-    if not level.is_text:
-        return
-    if key in keys.finish:
-        b.on(value, b'"', _reason(b, level.name, keys.reasons))
-    if key in keys.index:
-        _index(b, level.name, value)
-    if key in keys.errors:
-        b.on(value, b'"', _text(b, level.name, ERROR))
-        b.on(value, b"{t123456789", b.state(level.name), ERROR)
-    for scope in keys.scopes:
-        if scope.key == key:
-            b.on(value, scope.bracket.encode(), b.state(_scope_name(scope)))
-
-
-def _text(b: Builder, name: str, action: int) -> int:
-    """A string value that acts unless it is empty."""
-    opened = b.state(f"{name}/opened:{action}")
-    b.like(opened, b.state(f"{name}/string"))
-    b.like(opened, b.state(f"{name}/string"), but=(NEWLINE, RETURN, ord('"')), extra=action)
-    return opened
-
-
-def _reason(b: Builder, name: str, reasons: Mapping[str, int]) -> int:
-    """The string of a finish reason: its closing quote raises FINISH with the reason's number; "" is none."""
-    neutral, root, other = b.state(name), b.state(f"{name}/reason:"), b.state(f"{name}/reason?")
-    _end_lines(b, other)
-    b.on(other, b'"', neutral, FINISH | OTHER_REASON << NUMBER_SHIFT)
-    # States are named by what may still come, so that prefixes with the same rest share one.
-    rest = {r: number for r, number in reasons.items() if r.isascii() and r.replace("_", "").isalnum()}
-    todo, seen = [(root, rest)], {root}
-    while todo:
-        here, rest = todo.pop()
-        b.like(here, other)
-        for letter in sorted({reason[0] for reason in rest if reason}):
-            after = {r[1:]: number for r, number in rest.items() if r.startswith(letter)}
-            there = b.state(f"{name}/reason:{sorted(after.items())}")
-            b.on(here, letter.encode(), there)
-            if there not in seen:
-                seen.add(there)
-                todo.append((there, after))
-        if "" in rest:
-            b.on(here, b'"', neutral, FINISH | rest[""] << NUMBER_SHIFT)
-    b.on(root, b'"', neutral)
-    return root
-
-
-def _index(b: Builder, name: str, value: int) -> None:
-    """A choice's index: the byte after its digits raises INDEX with it."""
-    neutral, many = b.state(name), b.state(f"{name}/index:many")
-    b.like(many, neutral, extra=INDEX | MANY_CHOICES << NUMBER_SHIFT)
-    b.on(many, DIGITS, many)
-    for digit in range(10):
-        one = b.state(f"{name}/index:{digit}")
-        b.like(one, neutral, extra=INDEX | digit << NUMBER_SHIFT)
-        b.on(one, DIGITS, many)
-        b.on(value, str(digit).encode(), one)
-
-
-def _mark_quiet(b: Builder, first: int) -> None:
-    """Let the kernel pass over words in states where only quotes, backslashes and line ends do anything."""
-    states = b.states[first:]
-    quiet = {move(first + i) for i, state in enumerate(states) if _is_quiet(state.moves, move(first + i))}
-    for state in states:
-        state.moves = [
-            cell | QUIET << ACTION_SHIFT if byte and cell & ROW_MASK in quiet else cell
-            for byte, cell in enumerate(state.moves)
-        ]
-
-
-def _is_quiet(moves: list[int], stay: int) -> bool:
-    calm = moves.copy()
-    for byte in b'\0"\\\n\r':
-        calm[byte] = stay
-    return calm == [stay] * len(moves)
+        # A client that knows the word may read no further: it is an event of its own, whatever follows.
+        b.on(states[word[:-1]], word[-1:], top, TERMINAL | EVENT)

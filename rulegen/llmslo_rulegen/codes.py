@@ -32,6 +32,11 @@ READ = {
     "slo/low-traffic": "two ways of judging low traffic at once",
     "slo/tier": "two tiers of one name",
     "slo/tests": "an SLO for which no tests are made",
+    "convert/shape": "a document of others that is not as its own tool wants it",
+    "convert/unsupported": "a document of others that no rules can be made of",
+    "convert/lost": "what a document sets and its conversion, or the rules, cannot hold",
+    "convert/changed": "what is held in other words than a document of others has it",
+    "rule/size": "rules too large for the object that would hold them",
     "rule/promql": "a rendered expression that does not parse",
     "rule/promtool": "rendered rules that promtool refuses, or that it did not see",
 }

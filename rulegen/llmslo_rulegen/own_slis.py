@@ -59,12 +59,12 @@ def _events(one: SloShape, own: OwnSli, here: Remarks) -> Sli | None:
     if len(found) < len(own.model_fields_set - {"native"}):
         return None
     functions = {function for _, function in found.values()}
-    if len(functions) > 1:
+    if len(functions) > 1 and not all(function.is_sampled for function in functions):
         mixed = " and ".join(sorted(function.value for function in functions))
         here.error("promql", f"{mixed} are mixed: use one of them in both templates", "sli")
         return None
     bad, good = (found[key][0] if key in found else None for key in ("bad", "good"))
-    return EventsSli(found["total"][0], functions.pop(), bad, good)
+    return EventsSli(*found["total"], bad, good)
 
 
 def _check_template(key: str, text: str, one: SloShape, here: Remarks) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -10,10 +11,12 @@ from pydantic import ValidationError
 from llmslo_rulegen import complaints, crowds, gates, located, promises
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.finding import Finding, Level
-from llmslo_rulegen.located import Document, Map
-from llmslo_rulegen.slo import Slo
+from llmslo_rulegen.located import Document, Map, Seq
+from llmslo_rulegen.slo import Slo, Window
 from llmslo_rulegen.spec import VERSION, FileShape
 
+SLOTH = "prometheus/v1"
+OTHERS = "Sloth's, Pyrra's or OpenSLO's"
 MOST_FINDINGS = 100  # of one file; whoever has more has one mistake many times
 
 
@@ -27,10 +30,15 @@ class Read:
     raw: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def read(files: Mapping[str, bytes], *, snap: bool = False) -> Read:
-    """Return what `files` (name to content) promise; `snap` moves thresholds to bucket edges and says so."""
+def read(files: Mapping[str, bytes], *, snap: bool = False, sloth_period: Window | None = None) -> Read:
+    """Return what `files` (name to content) promise; `snap` moves thresholds to bucket edges and says so.
+
+    Documents of Sloth, Pyrra and OpenSLO are read as well, and may refer to each other; `sloth_period` is the window
+    of Sloth's, which its files do not name (None: 30 days).
+    """
     slos: list[Slo] = []
     findings: list[Finding] = []
+    known: list[Document] = []
     every: list[Document] = []
     for file, raw in files.items():
         try:
@@ -39,18 +47,47 @@ def read(files: Mapping[str, bytes], *, snap: bool = False) -> Read:
             findings += error.findings
             continue
         if not documents:
-            findings.append(_error(file, 0, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
-        every += documents
-        before = len(findings)
-        for document in documents:
+            findings.append(_error(file, 1, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
+        known += documents
+    counts: Counter[str] = Counter()
+    for document, said in _ours(known, sloth_period):
+        findings += said
+        if document is not None and counts[document.file] <= MOST_FINDINGS:
+            every.append(document)
             found, wrong = _document(document, snap=snap)
+            counts[document.file] += len(wrong)
             slos += found
             findings += wrong
-            if len(findings) - before > MOST_FINDINGS:
-                break
     findings += _duplicates(slos)
     findings += gates.findings(slos, every)
-    return Read(tuple(slos), tuple(findings), tuple(every), files)
+    # What stands above the SLOs of others is read, and said, for each of them.
+    return Read(tuple(slos), tuple(dict.fromkeys(findings)), tuple(every), files)
+
+
+def _ours(
+    documents: Sequence[Document], period: Window | None
+) -> Iterator[tuple[Document | None, tuple[Finding, ...]]]:
+    """Yield the documents as ours, each with what was said while it became so."""
+    others = [document for document in documents if _is_foreign(document)]
+    if not others:
+        yield from ((document, ()) for document in documents)
+        return
+    from llmslo_rulegen.foreign import reader  # noqa: PLC0415 -- our own files need not load it
+
+    translated = dict(zip(map(id, others), reader.translate(others, period), strict=True))
+    for document in documents:
+        found = translated.get(id(document))
+        if found is None:
+            yield document, ()
+            continue
+        yield None, found.findings
+        yield from ((one, ()) for one in found.documents)
+
+
+def _is_foreign(document: Document) -> bool:
+    """Return whether a document may be of another format: an object, a list of such, or a file of Sloth's."""
+    value = document.value[0] if isinstance(document.value, Seq) and document.value else document.value
+    return isinstance(value, Map) and ("apiVersion" in value or value.get("version") == SLOTH)
 
 
 def _document(document: Document, *, snap: bool) -> tuple[tuple[Slo, ...], tuple[Finding, ...]]:
@@ -58,7 +95,7 @@ def _document(document: Document, *, snap: bool) -> tuple[tuple[Slo, ...], tuple
         version = document.value.get("version")
         if version != VERSION:
             found = "is missing" if version is None else f"is {str(version)[:60]!r}"
-            text = f"`version` {found}, only {VERSION} is known: write `version: {VERSION}`"
+            text = f"`version` {found}, only {VERSION} is known: write `version: {VERSION}`, or give a file of {OTHERS}"
             return (), (_error(document.file, document.line_of(("version",)), text, "spec/version"),)
     crowded, whole = crowds.judged(document)
     if crowded:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from llmslo_rulegen import routing, runbook, yaml_text
+from llmslo_rulegen.alerts import plain
 from llmslo_rulegen.file import File
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.headers import header
+from llmslo_rulegen.shape import DESCRIPTION, Form, shape
 from llmslo_rulegen.slo import Slo
 
 RULES, TESTS = "rules", "tests"
@@ -21,15 +24,14 @@ class Options:
     version: str
     tests: bool = True
     sloth: bool = True
+    pyrra: bool = False
 
 
 def files(slos: Sequence[Slo], options: Options) -> Iterator[File]:
     """Yield every file, each beginning with the line that says what rendered it from what."""
     for service, members in _services(slos):
         path = rule_path(service)
-        sources = _sources(members)
-        found = (group for slo in members for group in groups(slo, sloth=options.sloth))
-        yield _file(path, options, sources, yaml_text.rule_chunks(found))
+        yield _file(path, options, _sources(members), _rules(members, options))
         if options.tests:
             yield from _tests(members, path, options)
     sources = _sources(slos)
@@ -66,6 +68,25 @@ def untested(slos: Iterable[Slo]) -> Iterator[tuple[Slo, str]]:
         why = unit_tests.skipped(slo)
         if why is not None:
             yield slo, why
+
+
+def _rules(members: Iterable[Slo], options: Options) -> Iterator[str]:
+    yield yaml_text.GROUPS
+    for slo in members:
+        found = shape(slo)
+        texts = {**found.texts, DESCRIPTION: plain(slo.description)}
+        fill = partial(yaml_text.filled, fill=texts.__getitem__)
+        more = (options.sloth, options.pyrra)
+        yield _form(found.common, *more).filled(fill) if found.texts else _group(slo, *more)
+
+
+@lru_cache(maxsize=128)  # of shapes in use at a time; one has 100 KB
+def _form(slo: Slo, sloth: bool, pyrra: bool) -> Form:  # noqa: FBT001 -- a key of the cache
+    return Form(_group(slo, sloth, pyrra), yaml_text.HOLED)
+
+
+def _group(slo: Slo, sloth: bool, pyrra: bool) -> str:  # noqa: FBT001 -- as above
+    return "".join(map(yaml_text.group, groups(slo, sloth=sloth, pyrra=pyrra)))
 
 
 def _tests(members: Sequence[Slo], rules: str, options: Options) -> Iterator[File]:

@@ -134,9 +134,9 @@ class Promise:
 def firing(promise: Promise, flow: Flow, at_s: Sequence[int]) -> list[frozenset[str] | None]:
     """Return, for each instant of `at_s` (ascending), which tiers fire; None where the answer hangs on a sample.
 
-    A tier starts when bad events exceed `factor` x `budget` of all, and its gates, over both windows; it ends with the
-    first evaluation at which a short window with events is within bounds, or when the longest window of its severity
-    has no events at all.
+    A tier starts when bad events are `factor` x `budget` of all or more, and pass its gates, over both windows; it ends
+    with the first evaluation at which a short window with events is within bounds, or when the longest window of its
+    severity has no events at all.
     """
     return list(_firing(promise, flow, tuple(at_s)))
 
@@ -183,20 +183,20 @@ def _starts(promise: Promise, flow: Flow, end: int, tier: Tier) -> bool:
     long, short = events(flow, end, tier.long_s), events(flow, end, tier.short_s)
     bound = tier.factor * promise.budget
     enough = short.bad > tier.min_bad_short - HALF_AN_EVENT or tier.min_bad_short == 0
-    return short.bad > bound * short.total and enough and _is_over(long, bound, tier.min_bad, promise.wilson)
+    return 0 < short.bad >= bound * short.total and enough and _is_over(long, bound, tier.min_bad, promise.wilson)
 
 
 def _holds(promise: Promise, flow: Flow, end: int, tier: Tier, patience: int) -> bool:
     """Say whether an alert goes on: still burning, or idle and so for less than `patience` scrapes."""
     short = events(flow, end, tier.short_s)
-    burning = short.bad > tier.factor * promise.budget * short.total
+    burning = short.bad >= tier.factor * promise.budget * short.total
     return (burning or short.total == 0) and events(flow, end, patience).total > 0
 
 
 def _is_over(long: Events, bound: float, min_bad: int, wilson: float | None) -> bool:
     if wilson is None:
-        return long.bad > bound * long.total and (min_bad == 0 or long.bad > min_bad - HALF_AN_EVENT)
-    return long.total > 0 and lower_bound(long, wilson) > bound
+        return long.bad >= bound * long.total and (min_bad == 0 or long.bad > min_bad - HALF_AN_EVENT)
+    return long.total > 0 and lower_bound(long, wilson) >= bound
 
 
 def lower_bound(seen: Events, confidence: float) -> float:

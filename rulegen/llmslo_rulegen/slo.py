@@ -60,6 +60,12 @@ class EventFunction(Enum):
     RATE = "rate"
     INCREASE = "increase"
     COUNT_OVER_TIME = "count_over_time"
+    SUM_OVER_TIME = "sum_over_time"
+
+    @property
+    def is_sampled(self) -> bool:
+        """Samples are counted or summed, nothing is extrapolated: the two may stand side by side."""
+        return self in {EventFunction.COUNT_OVER_TIME, EventFunction.SUM_OVER_TIME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,14 @@ class LowTraffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What the alerts of one severity carry beside what all of the SLO's carry; a label `severity` replaces ours."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Alerting:
     """How the alerts of one SLO are called and what they carry beside what rulegen sets."""
 
@@ -129,6 +143,12 @@ class Alerting:
     annotations: tuple[tuple[str, str], ...] = ()
     disabled: frozenset[Severity] = frozenset()
     tiers: tuple[Tier, ...] | None = None  # None: solved
+    page: Notice = Notice()
+    ticket: Notice = Notice()
+
+    def notice(self, severity: Severity) -> Notice:
+        """Return what the alerts of `severity` carry further."""
+        return self.page if severity is Severity.PAGE else self.ticket
 
 
 @dataclass(frozen=True, slots=True)

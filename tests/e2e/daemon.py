@@ -134,7 +134,7 @@ class Exporter:
         with self._news:
             return list(self._found.get((model, role), ()))
 
-    def expect(self, model: str, role: str, count: int = 1, timeout_s: float = SEEN_S) -> list[Line]:
+    def expect(self, model: str | None, role: str, count: int = 1, timeout_s: float = SEEN_S) -> list[Line]:
         """Wait for `count` exchanges of a model and role."""
         until_s = time.monotonic() + timeout_s
         with self._news:

@@ -22,6 +22,7 @@ class Message:
     row: int
     value: int = 0
     flags: int = 0
+    path: int = 0
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ def _scan_head(table: Automaton, message: Message, block: bytes, base: int) -> i
         message.row, action = table.step(message.row, byte)
         if action & actions.DIGIT:
             message.value = (message.value * base + (byte & 15) + 9 * (byte >> 6)) & U64
+        if action & actions.LLM:
+            message.path = message.row
         message.flags |= action
         used += action & actions.USED
     return used
@@ -79,12 +82,12 @@ def _scan_word(table: Automaton, tally: Tally, word: bytes, ends: int) -> None:
     for byte in word:
         tally.row, action = table.step(tally.row, byte)
         act |= action
-    tally.open |= act & (actions.OUTPUT | actions.REASONING)
+    tally.open |= act & (actions.OUTPUT | actions.REASONING | actions.TERMINAL)
     ended = ((act & ends) + 15) >> 4
     tally.content += (tally.open | tally.open >> 1) & ended
     tally.output += tally.open & ended
+    tally.seen |= act & ~actions.TERMINAL | tally.open & actions.TERMINAL & (-ended & U64)
     tally.open &= (ended - 1) & U64
-    tally.seen |= act
     number = act >> actions.NUMBER_SHIFT
     tally.choices = (tally.choices | (act >> 7 & 1) << (number & 15)) & U16
     tally.finishes = (tally.finishes + ((act >> 6 & 1) << (8 * (number & 7)))) & U64

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llmslo_exporter import actions
 from llmslo_exporter import automaton as a
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import DIALECTS, WIRES, find
 from llmslo_exporter.dialects.openai import OPENAI_WIRE
 from llmslo_exporter.errors import ExporterError
 from llmslo_exporter.finish import FINISH_VALUES
@@ -20,7 +20,7 @@ from llmslo_exporter.summary import FinishReason
 from tests.exporter import kernel_model as kernel
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "openai").glob("*.sse"))
-TABLE = a.compile_wires([dialect.wire for dialect in DIALECTS])
+TABLE = a.compile_wires(WIRES)
 REQUEST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 1234567\r\n\r\n"
 RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nX-Content-Length: 9\r\n"
@@ -60,23 +60,42 @@ def response(*fields, status=b"200 OK"):
 
 
 def test_a_zero_byte_changes_nothing_in_any_row():
-    rows = range(0, TABLE.rows << a.COLUMN_BITS, a.COLUMNS)
-    assert [TABLE.step(row, 0) for row in rows] == [(row, 0) for row in rows]
+    for number, count in enumerate(TABLE.rows):
+        rows = range(number, count << a.COLUMN_BITS, a.COLUMNS)
+        assert [TABLE.step(row, 0) for row in rows] == [(row, 0) for row in rows]
 
 
 def test_every_row_that_is_reached_exists():
-    assert TABLE.rows <= a.ROWS
-    assert {entry & (a.ROWS * a.COLUMNS - 1) for entry in TABLE.next} <= {r << a.COLUMN_BITS for r in range(TABLE.rows)}
+    for table, count in zip(TABLE.tables, TABLE.rows, strict=True):
+        assert count <= a.ROWS
+        assert {entry & (a.ROWS * a.COLUMNS - 1) for entry in table} <= {r << a.COLUMN_BITS for r in range(count)}
 
 
-def test_the_packed_table_is_the_kernels_struct():
-    packed = TABLE.pack()
-    assert len(packed) == a.ROWS * a.COLUMNS * 4 + 8 * 4
-    assert packed[: len(TABLE.next) * 4] == TABLE.next.tobytes()
+def test_the_packed_tables_are_the_kernels_structs():
+    for packed, table in zip(TABLE.pack(), TABLE.tables, strict=True):
+        assert len(packed) == a.PACKED_BYTES == a.ROWS * a.COLUMNS * 4 + (8 + a.WIRES) * 4
+        assert packed[: len(table) * 4] == table.tobytes()
+
+
+def test_heads_stand_at_the_same_places_in_every_table():
+    first = min(start >> a.COLUMN_BITS for start in TABLE.streams if not start % a.COLUMNS)
+    heads = TABLE.tables[0][: first << a.COLUMN_BITS]
+    assert {heads.tobytes()} == {table[: len(heads)].tobytes() for table in TABLE.tables}
+
+
+def test_the_path_tells_the_wire_of_the_stream():
+    for dialect in DIALECTS:
+        message = kernel.Message(TABLE.start_request)
+        kernel.read_head(
+            TABLE, message, b"POST /x%b HTTP/1.1\r\nhost: x" % dialect.wire.paths[0].encode(), kernel.DECIMAL
+        )
+        assert TABLE.streams[message.path >> a.COLUMN_BITS] == TABLE.stream_of(f"/x{dialect.wire.paths[0]}")
+    assert len(set(TABLE.streams)) == len({wire.name for wire in WIRES})
+    assert TABLE.start_stream % a.COLUMNS == 0  # bpf/exchange.h tries it without a lookup
 
 
 def test_dialects_that_need_more_rows_than_there_are_are_refused():
-    wide = replace(OPENAI_WIRE, output=tuple(f"{number:04}content" for number in range(500)))
+    wide = replace(OPENAI_WIRE, output=tuple(f"{number:04}content{number}" for number in range(500)))
     with pytest.raises(ExporterError, match="rows"):
         a.compile_wires([wide])
 
@@ -122,14 +141,41 @@ def test_paths_of_an_llm_are_known_with_the_byte_behind_them(target):
 
 
 @pytest.mark.parametrize(
+    "target",
+    [
+        b"/v1/responses",
+        b"/v1/realtime?model=m",
+        b"/openai/realtime/",
+        b"/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=k",
+    ],
+)
+def test_a_get_may_open_a_websocket(target):
+    message, used = request(head := b"GET " + target + b" HTTP/1.1\r\nupgrade: websocket\r\n\r\n")
+    assert used == len(head)
+    assert message.flags & (actions.LLM | actions.BAD | actions.HEAD_END) == actions.LLM | actions.HEAD_END
+
+
+@pytest.mark.parametrize("path", [b"/model/a%3A0/converse-stream", b"/endpoints/e/invocations-response-stream"])
+def test_streams_that_are_counted_alone_are_known_by_path_and_type(path):
+    assert request(b"POST " + path + b" HTTP/1.1\r\n\r\n")[0].flags & actions.LLM
+    assert find(path.decode()) is None
+    both = actions.SSE | actions.NDJSON
+    assert response(b"Content-Type: application/vnd.amazon.eventstream").flags & both == both
+
+
+@pytest.mark.parametrize(
     "line",
     [
         b"POST /v1/completions-archive HTTP/1.1\r\n",
-        b"POST /v1/embeddings HTTP/1.1\r\n",
+        b"POST /v1/moderations HTTP/1.1\r\n",
         b"POST /v1/models?path=/v1/completions HTTP/1.1\r\n",
         b"POST /V1/CHAT/COMPLETIONS HTTP/1.1\r\n",
         b"POST /v1/chat/completions\r\n",
         b"GET /v1/chat/completions HTTP/1.1\r\n",
+        b"GET /v1/responses/resp_1 HTTP/1.1\r\n",
+        b"GET /index.html HTTP/1.1\r\n",
+        b"GPOST /v1/chat/completions HTTP/1.1\r\n",
+        b"POST /v1/realtime HTTP/1.1\r\n",
         b"post /v1/chat/completions HTTP/1.1\r\n",
         b"POST  HTTP/1.1\r\n",
         b"PRI * HTTP/2.0\r\n",
@@ -271,11 +317,12 @@ def by_byte(data, ends):
     tally = kernel.Tally(TABLE.start_stream)
     for byte in data:
         tally.row, action = TABLE.step(tally.row, byte)
-        tally.seen |= action
-        tally.open |= action & (actions.OUTPUT | actions.REASONING)
+        tally.seen |= action & ~actions.TERMINAL
+        tally.open |= action & (actions.OUTPUT | actions.REASONING | actions.TERMINAL)
         if action & ends:
-            tally.content += bool(tally.open)
+            tally.content += bool(tally.open & (actions.OUTPUT | actions.REASONING))
             tally.output += bool(tally.open & actions.OUTPUT)
+            tally.seen |= tally.open & actions.TERMINAL
             tally.open = 0
         if action & actions.INDEX:
             tally.choices |= 1 << (action >> actions.NUMBER_SHIFT & 15)

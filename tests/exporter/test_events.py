@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from llmslo_exporter import actions, events, states
-from llmslo_exporter.automaton import ROWS
+from llmslo_exporter import actions, automaton, events
+from llmslo_exporter.automaton import PACKED_BYTES, ROWS, TABLES, WIRES
 from llmslo_exporter.errors import DecodeError
 from llmslo_exporter.summary import Closer, End, FinishReason, Piece, Role, Transport
 
@@ -31,7 +31,7 @@ def test_layouts_are_those_of_the_c(tmp_path: Path) -> None:
         "__builtin_offsetof(struct small_piece, data)": events.PIECE.size,
         "sizeof(struct process_record)": events.PROCESS.size,
         "sizeof(struct tls_failed)": events.TLS_FAILED.size,
-        "sizeof(struct automaton)": ROWS * states.COLUMNS * 4 + 32,
+        "sizeof(struct automaton)": PACKED_BYTES,
         "COUNTERS": len(events.COUNTERS),
     }
     asserts = "\n".join(f'_Static_assert({claim} == {size}, "{claim}");' for claim, size in claims.items())
@@ -70,9 +70,11 @@ def test_layouts_are_those_of_the_c(tmp_path: Path) -> None:
         ("E_INDEX", actions.INDEX),
         ("E_QUIET", actions.QUIET),
         ("E_NUMBER_SHIFT", actions.NUMBER_SHIFT),
-        ("ACTION_SHIFT", states.ACTION_SHIFT),
+        ("ACTION_SHIFT", automaton.ACTION_SHIFT),
         ("ROWS", ROWS),
-        ("CELLS", ROWS * states.COLUMNS),
+        ("TABLES", TABLES),
+        ("WIRES", WIRES),
+        ("CELLS", ROWS * automaton.COLUMNS),
         ("RESPONSE_TAIL", events.RESPONSE_TAIL),
         ("REQUEST_HEAD", events.REQUEST_HEAD),
         ("RESPONSE_HEAD", events.RESPONSE_HEAD),
@@ -102,10 +104,10 @@ def _record(**texts: tuple[int, bytes]) -> bytes:
     times = (1_000_000_000, 1_010_000_000, 1_050_000_000, 0, 1_250_000_000, 100_000_000, 1_300_000_000)
     finishes = 1 << (8 * FinishReason.LENGTH)
     seen = actions.TERMINAL | actions.FINISH
-    message = (0, 0, 0, 0, 3, 0)
-    answer = (0, 0, 0, actions.SSE, 3, 1)
+    message = (0, 0, 0, 0, 3, 0, 0)
+    answer = (0, 0, 0, actions.SSE, 3, 1, 0)
     hot = events.EXCHANGE.pack(
-        *(*key, *times, 900, 100, 0, finishes, 0, 0, 5, 5, 0b1, seen, 4242, 6, 2, 0, 0, events.X_COMPLETE, 1, 0, 0),
+        *(*key, *times, 900, 100, 0, finishes, 0, 0, 5, 5, 0b1, seen, 4242, 6, 2, 0, 0, events.X_COMPLETE, 1, 0, 0, 0),
         *message,
         *answer,
     )

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmslo_exporter.dialects import find
-from llmslo_exporter.dialects.dialect import Content, ErrorFacts, Facts, content_of
+from llmslo_exporter.dialects.dialect import ErrorFacts, Facts
 from llmslo_exporter.dialects.openai import OPENAI, OPENAI_WIRE
+from llmslo_exporter.dialects.predicate import content_of
 from llmslo_exporter.excerpt import excerpt_facts
 from llmslo_exporter.exchange import Tokens, TokenSource
 from llmslo_exporter.sse import Event, SseEvents
 from llmslo_exporter.summary import FinishReason
+from llmslo_exporter.wire import Content
 
 FIXTURES = Path(__file__).parent / "fixtures" / "openai"
 STOP, LENGTH, TOOLS = FinishReason.STOP, FinishReason.LENGTH, FinishReason.TOOL_CALLS
@@ -194,7 +196,8 @@ def test_usage_shapes(value, tokens):
         ("/v1/fim/completions", "text_completion"),
         ("/v1/completions-archive", None),
         ("/v1/chat/completions/chatcmpl-1", None),
-        ("/v1/embeddings", None),
+        ("/v1/embeddings", "embeddings"),
+        ("/v1/moderations", None),
         ("/x?next=/v1/chat/completions", None),
     ],
 )

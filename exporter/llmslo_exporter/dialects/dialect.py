@@ -6,22 +6,14 @@ fixtures. Everything in it is a pure function of bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from llmslo_exporter.exchange import Tokens
+from llmslo_exporter.http1 import Headers
 from llmslo_exporter.sse import Event
 from llmslo_exporter.summary import FinishReason
-from llmslo_exporter.wire import Scope, Wire
-
-
-class Content(IntEnum):
-    """What an event holds for the user; the larger decides when it holds both."""
-
-    NONE = 0
-    REASONING = 1
-    OUTPUT = 2
+from llmslo_exporter.wire import Content, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +47,50 @@ class Facts:
     finishes: Mapping[int, FinishReason] = field(default_factory=dict)  # by choice index
     choices: frozenset[int] = frozenset()
     terminal: bool = False
+    is_bare: bool = False  # of an API whose streams end with their body and nothing else
     unreadable: bool = False  # an event was neither JSON nor a terminal
 
     def then(self, later: Facts) -> Facts:
-        """Return both together: the first model, everything else by its last word, usage never added up."""
+        """Return both together: the first model, everything else by its last word, usage never added up.
+
+        A usage without input or output takes what it lacks from the one before: Anthropic tells them apart.
+        """
         return Facts(
             content=max(self.content, later.content),
             model=self.model or later.model,
-            usage=later.usage or self.usage,
+            usage=_joined(self.usage, later.usage),
             timings=later.timings or self.timings,
             error=later.error or self.error,
             likely_error=later.likely_error or self.likely_error,
             finishes={**self.finishes, **later.finishes},
             choices=self.choices | later.choices,
             terminal=self.terminal or later.terminal,
+            is_bare=self.is_bare or later.is_bare,
             unreadable=self.unreadable or later.unreadable,
         )
+
+
+def _joined(sooner: Tokens | None, later: Tokens | None) -> Tokens | None:
+    if sooner is None or later is None:
+        return later or sooner
+    if later.input is None:
+        return replace(
+            later,
+            input=sooner.input,
+            output=sooner.output if later.output is None else later.output,
+            cache_read=sooner.cache_read,
+            cache_write=sooner.cache_write,
+            reasoning=sooner.reasoning if later.reasoning is None else later.reasoning,
+        )
+    return replace(later, output=sooner.output) if later.output is None else later
+
+
+def _any_path(_path: str) -> bool:
+    return True
+
+
+def _no_headers(_headers: Headers) -> Facts:
+    return Facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,9 @@ class Dialect:
     `request(path, body, tail)` reads the first and the last part of a request body.
     `event(event)` reads one event of a stream; for NDJSON a line is an event without a name.
     `answer(body)` reads a whole answer that is no stream, `cut_answer(head, tail)` its first and last part.
+    `headers(headers)` reads what the head of an answer says beside its body.
+    `accepts(path)` tells dialects with the same path endings apart.
+    `has_arrays`: a stream may also come as one JSON array in pieces.
     """
 
     wire: Wire
@@ -91,40 +114,15 @@ class Dialect:
     event: Callable[[Event], Facts]
     answer: Callable[[bytes], Facts]
     cut_answer: Callable[[bytes, bytes], Facts]
+    headers: Callable[[Headers], Facts] = _no_headers
+    accepts: Callable[[str], bool] = _any_path
+    has_arrays: bool = False
 
-    def matches(self, path: str) -> bool:
-        """Tell whether a path without its query belongs to this dialect, as the kernel tells it."""
-        return path.rstrip("/").endswith(self.wire.paths)
-
-
-def content_of(wire: Wire, event: object) -> Content:
-    """Return what a parsed event holds: the content predicate, the same for the parsers and the kernel's automaton.
-
-    Non-empty string values of `wire.output` and `wire.reasoning` keys count at any depth. Inside the value of a scope's
-    key, down to its closing bracket, only the scope's own keys count and no other scope begins: a scope without keys
-    hides what stands in it. Numbers, null and empty strings never count.
-    """
-    found = Content.NONE
-    scopes = {(scope.key, scope.bracket): scope for scope in wire.scopes}
-    # A stack instead of recursion: foreign JSON may nest deeper than Python's frames.
-    opened: list[tuple[Scope | None, Iterator[tuple[str, object]]]] = [(None, iter([("", event)]))]
-    while opened:
-        scope, items = opened[-1]
-        item = next(items, None)
-        if item is None:
-            opened.pop()
-            continue
-        key, value = item
-        if isinstance(value, str):
-            found = max(found, _kind(scope or wire, key) if value else Content.NONE)
-        elif isinstance(value, dict):
-            opened.append((scope or scopes.get((key, "{")), iter(value.items())))
-        elif isinstance(value, list):
-            opened.append((scope or scopes.get((key, "[")), iter([("", element) for element in value])))
-    return found
+    def ending(self, path: str) -> int:
+        """Return how long an ending of a path without its query this dialect knows, as the kernel does; 0: none."""
+        path = path.rstrip("/")
+        return max((len(ending) for ending in self.wire.paths if path.endswith(ending)), default=0)
 
 
-def _kind(keys: Scope | Wire, key: str) -> Content:
-    if key in keys.output:
-        return Content.OUTPUT
-    return Content.REASONING if key in keys.reasoning else Content.NONE
+def no_model(_path: str) -> None:
+    """Return nothing: the dialect's paths hold no model."""

@@ -7,25 +7,29 @@ copy them. wire-formats 3-7 has the evidence for every shape read here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from urllib.parse import unquote
 
-from llmslo_exporter.dialects.dialect import Dialect, ErrorFacts, Facts, RequestFacts, content_of
+from llmslo_exporter.dialects.dialect import Dialect, ErrorFacts, Facts, RequestFacts
+from llmslo_exporter.dialects.predicate import content_of
+from llmslo_exporter.dialects.reader import MAX_CHOICES, named_error, read_request
+from llmslo_exporter.dialects.values import error_of, first_count, members, text, word
 from llmslo_exporter.exchange import Tokens, TokenSource
 from llmslo_exporter.finish import FINISH_VALUES, finish_reason
 from llmslo_exporter.fragments import Member, members_from_start, members_to_end, parse_json
 from llmslo_exporter.sse import Event
 from llmslo_exporter.summary import FinishReason
 from llmslo_exporter.tokens import token_count
-from llmslo_exporter.wire import Scope, Wire
+from llmslo_exporter.wire import Scope, Wire, hidden
 
 CHAT_PATH = "/chat/completions"
 TEXT_PATH = "/completions"
+EMBEDDINGS_PATH = "/embeddings"
+WATSONX_PATHS = ("/text/chat", "/text/chat_stream")
 
 OPENAI_WIRE = Wire(
     name="openai",
-    paths=(CHAT_PATH, TEXT_PATH),
-    output=("content", "refusal", "text"),
+    paths=(CHAT_PATH, TEXT_PATH, EMBEDDINGS_PATH, *WATSONX_PATHS),
+    output=("content", "refusal", "text", "value"),  # value: Writer's completions
     reasoning=("reasoning_content", "reasoning", "thinking"),
     scopes=(
         Scope("audio", "{", output=("data", "transcript")),
@@ -37,6 +41,10 @@ OPENAI_WIRE = Wire(
         Scope("citations", "["),  # Perplexity: these have an index of their own
         Scope("search_results", "["),
         Scope("logprobs", "{"),
+        # Azure: a filter that failed says `error` here, and the answer goes on.
+        *(hidden(key, "{", 3) for key in ("content_filter_results", "content_filter_result")),
+        hidden("prompt_filter_results", "[", 2),
+        hidden("message", "{", 3),  # Perplexity: all that was said so far, beside the delta
     ),
     finish=("finish_reason",),
     index="index",
@@ -45,24 +53,23 @@ OPENAI_WIRE = Wire(
     finish_values=FINISH_VALUES,
 )
 
-# One request may ask for at most 128 choices (OpenAI's limit for `n`); a larger number is no count of choices.
-MAX_CHOICES = 128
-# Words of an error are compared with a closed list: the longest is under 40 characters, codes are three digits.
-MAX_WORD_CHARS = 128
-MAX_CODE = 10**6
-
 _DONE = b"[DONE]"
 _ERROR_LINE = b"error:"
 _AZURE_DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/")
-_REQUEST_KEYS = frozenset({"model", "stream", "n"})
-# What a completions request has and another API's body at a path that ends alike has not.
-_TELLING_KEYS = frozenset({"model", "prompt", "messages", "max_tokens", "suffix"})
+# What a request has and another API's body at a path that ends alike has not.
+_TELLING_KEYS = {
+    "text_completion": frozenset({"model", "prompt", "messages", "max_tokens", "suffix"}),
+    "embeddings": frozenset({"model", "input", "encoding_format", "dimensions"}),
+}
 _ANSWER_KEYS = frozenset({"model", "usage", "timings", "error", "error_type", "type", "code"})
 
 
 def operation(path: str) -> str:
     """Return the contract's operation of a matched path."""
-    return "chat" if path.rstrip("/").endswith(CHAT_PATH) else "text_completion"
+    path = path.rstrip("/")
+    if path.endswith(EMBEDDINGS_PATH):
+        return "embeddings"
+    return "chat" if path.endswith((CHAT_PATH, *WATSONX_PATHS)) else "text_completion"
 
 
 def path_model(path: str) -> str | None:
@@ -73,21 +80,8 @@ def path_model(path: str) -> str | None:
 
 def request(path: str, body: bytes, tail: bytes) -> RequestFacts:
     """Read `model`, `stream` and `n` from the first and last part of a request body; they may stand in either."""
-    if body.strip() and not body.lstrip().startswith((b"{", b"\xef\xbb\xbf{")):
-        return RequestFacts(foreign=True)
-    keys = _REQUEST_KEYS | _TELLING_KEYS
-    outer = [m for m in (*members_from_start(body, keys), *members_to_end(tail, keys)) if m.depth == 1]
-    found = {member.key: member.value for member in outer if member.key in _REQUEST_KEYS and member.raw is not None}
-    stream = found.get("stream")
-    choices = found.get("n")
-    return RequestFacts(
-        model=_text(found.get("model")),
-        stream=stream if isinstance(stream, bool) else None,
-        choices=choices if type(choices) is int and 1 <= choices <= MAX_CHOICES else 1,
-        foreign=bool(body)
-        and not path.rstrip("/").endswith(CHAT_PATH)
-        and not any(m.key in _TELLING_KEYS for m in outer),
-    )
+    model_key = "model_id" if path.rstrip("/").endswith(WATSONX_PATHS) else "model"
+    return read_request(body, tail, _TELLING_KEYS.get(operation(path), frozenset()), model_key=model_key)
 
 
 def event(item: Event) -> Facts:
@@ -95,18 +89,18 @@ def event(item: Event) -> Facts:
     if item.data.strip() == _DONE:
         return Facts(terminal=True)
     value = parse_json(item.data)
-    facts = _facts(value)
+    facts = facts_of(value)
     if item.name == b"error" and facts.error is None:
-        facts = facts.then(Facts(error=_named_error(value)))
+        facts = facts.then(Facts(error=named_error(value)))
     for line in item.others:
         if line.startswith(_ERROR_LINE):  # older llama.cpp
-            facts = facts.then(Facts(error=_named_error(parse_json(line.removeprefix(_ERROR_LINE)))))
+            facts = facts.then(Facts(error=named_error(parse_json(line.removeprefix(_ERROR_LINE)))))
     return facts
 
 
 def answer(body: bytes) -> Facts:
     """Read a whole answer that is no stream."""
-    return _facts(parse_json(body))
+    return facts_of(parse_json(body))
 
 
 def cut_answer(head: bytes, tail: bytes) -> Facts:
@@ -119,7 +113,7 @@ def cut_answer(head: bytes, tail: bytes) -> Facts:
     if any(member.key == "error" for member in end):
         return facts
     inner = {member.key: member.value for member in end if member.depth == 2}  # noqa: PLR2004 - within `error`
-    words = ErrorFacts(_word(inner.get("type")), _word(inner.get("code")))
+    words = ErrorFacts(word(inner.get("type")), word(inner.get("code")))
     return facts.then(Facts(likely_error=words if words != ErrorFacts() else None))
 
 
@@ -128,17 +122,18 @@ def _member_facts(member: Member) -> Facts:
     if member.raw is None or member.depth > 2:  # noqa: PLR2004
         return Facts()
     if member.key == "usage":
-        return Facts(usage=_usage(member.value))
+        return Facts(usage=usage_of(member.value))
     if member.depth > 1:
         return Facts()
     if member.key == "model":
-        return Facts(model=_text(member.value))
+        return Facts(model=text(member.value))
     if member.key == "timings":
-        return Facts(timings=_timings(member.value))
+        return Facts(timings=timings_of(member.value))
     return Facts(error=_error({member.key: member.value}))
 
 
-def _facts(value: object) -> Facts:
+def facts_of(value: object) -> Facts:
+    """Return what an event or an answer says."""
     if isinstance(value, list) and len(value) == 1:  # errors of some gateways come in a one-element list
         value = value[0]
     if not isinstance(value, dict):
@@ -153,34 +148,34 @@ def _facts(value: object) -> Facts:
         index = choice.get("index")
         index = index if type(index) is int and 0 <= index < MAX_CHOICES else position
         indices.add(index)
-        reason = _text(choice.get("finish_reason"))
+        reason = text(choice.get("finish_reason"))
         if reason is not None:
             finishes[index] = finish_reason(reason)
         error = error or _error(choice)  # OpenRouter puts an upstream's error inside the choice
     x_groq = value.get("x_groq")
+    is_bare = not isinstance(choices, list) and isinstance(value.get("value"), str)  # Writer's completions
     return Facts(
+        is_bare=is_bare,
         content=content_of(OPENAI_WIRE, value),
-        model=_text(value.get("model")),
-        usage=_usage(value.get("usage")) or (_usage(x_groq.get("usage")) if isinstance(x_groq, dict) else None),
-        timings=_timings(value.get("timings")),
+        model=text(value.get("model")),
+        usage=usage_of(value.get("usage")) or (usage_of(x_groq.get("usage")) if isinstance(x_groq, dict) else None),
+        timings=timings_of(value.get("timings")),
         error=error,
         finishes=finishes,
         choices=frozenset(indices),
     )
 
 
-def _usage(value: object) -> Tokens | None:
+def usage_of(value: object) -> Tokens | None:
     """Return the counts of a usage object; None where it is null or holds none."""
     if not isinstance(value, dict):
         return None
     total = token_count(value.get("total_tokens"))
-    prompt = _first_count(value.get("prompt_tokens"), value.get("input_tokens"))
-    output = _first_count(value.get("completion_tokens"), value.get("output_tokens"))
-    into = value.get("prompt_tokens_details")
-    into = into if isinstance(into, dict) else {}
-    out = value.get("completion_tokens_details")
-    out = out if isinstance(out, dict) else {}
-    reasoning = _first_count(out.get("reasoning_tokens"), value.get("reasoning_tokens"))
+    prompt = first_count(value.get("prompt_tokens"), value.get("input_tokens"))
+    output = first_count(value.get("completion_tokens"), value.get("output_tokens"))
+    into = members(value.get("prompt_tokens_details")) or members(value.get("input_tokens_details"))
+    out = members(value.get("completion_tokens_details")) or members(value.get("output_tokens_details"))
+    reasoning = first_count(out.get("reasoning_tokens"), value.get("reasoning_tokens"))
     if prompt is None and output is None:
         return None
     # xAI counts reasoning beside the completion; ours includes it. The total tells the two ways apart.
@@ -191,7 +186,7 @@ def _usage(value: object) -> Tokens | None:
         input=prompt,
         output=output,
         # DeepSeek, then Moonshot, write the cached part beside the prompt's count
-        cache_read=_first_count(
+        cache_read=first_count(
             into.get("cached_tokens"), value.get("prompt_cache_hit_tokens"), value.get("cached_tokens")
         ),
         cache_write=token_count(into.get("cache_write_tokens")),
@@ -199,7 +194,7 @@ def _usage(value: object) -> Tokens | None:
     )
 
 
-def _timings(value: object) -> Tokens | None:
+def timings_of(value: object) -> Tokens | None:
     """Return the counts of llama.cpp's timings, which come without being asked for."""
     if not isinstance(value, dict):
         return None
@@ -214,40 +209,16 @@ def _timings(value: object) -> Tokens | None:
 
 def _error(value: object) -> ErrorFacts | None:
     """Return the telling words of a body that reports an error; None when it reports none."""
-    if not isinstance(value, dict):
-        return None
-    error = value.get("error")
-    if isinstance(error, dict):
-        return _error_words(error)
-    if error:  # TGI names the class beside its text; a bare text has none
-        return ErrorFacts(type=_word(value.get("error_type")))
+    found = error_of(value)
+    if found is not None or not isinstance(value, dict):
+        return found
     # the shape of older vLLM and of Mistral
     return _error_words(value) if value.get("object") == "error" else None
 
 
-def _named_error(value: object) -> ErrorFacts:
-    """Return the words of what its event's or line's name calls an error: the error object, or a body around it."""
-    return _error(value) or _error({"error": value}) or ErrorFacts()
-
-
 def _error_words(error: dict[str, object]) -> ErrorFacts:
     code = error.get("code")
-    return ErrorFacts(_word(error.get("type")), _word(error.get("status") if code is None else code))
-
-
-def _word(value: object) -> str:
-    if isinstance(value, str):
-        return value[:MAX_WORD_CHARS]
-    return str(value) if type(value) is int and abs(value) < MAX_CODE else ""
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _first_count(*values: object) -> int | None:
-    counts: Iterable[int | None] = (token_count(value) for value in values)
-    return next((count for count in counts if count is not None), None)
+    return ErrorFacts(word(error.get("type")), word(error.get("status") if code is None else code))
 
 
 OPENAI = Dialect(

@@ -11,11 +11,11 @@ from llmslo_rulegen.lints.lint import Lint, Spot
 
 
 def ask(case: Case) -> Iterator[Spot]:
-    """Ask each tier of a team's own whether factor x budget is below 1 (slo-rules 3.3)."""
+    """Ask each tier of a team's own whether factor x budget is at most 1 (slo-rules 3.3)."""
     for slo in case.slos:
         highest = 1 / slo.budget
         for number, tier in enumerate(slo.alerting.tiers or ()):
-            if Decimal(str(tier.factor)) >= highest:
+            if Decimal(str(tier.factor)) > highest:
                 why = f"a total outage burns {float(highest):g} times the budget"
                 yield Spot(
                     slo.place,
