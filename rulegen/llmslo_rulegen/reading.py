@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from llmslo_rulegen import complaints, gates, located, promises
+from llmslo_rulegen import complaints, crowds, gates, located, promises
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.located import Document, Map, Seq
@@ -16,6 +17,7 @@ from llmslo_rulegen.spec import VERSION, FileShape
 
 SLOTH = "prometheus/v1"
 OTHERS = "Sloth's, Pyrra's or OpenSLO's"
+MOST_FINDINGS = 100  # of one file; whoever has more has one mistake many times
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,13 @@ def read(files: Mapping[str, bytes], *, snap: bool = False, sloth_period: Window
         if not documents:
             findings.append(_error(file, 1, f"the file is empty: begin with `version: {VERSION}`", "spec/shape"))
         known += documents
+    counts: Counter[str] = Counter()
     for document, said in _ours(known, sloth_period):
         findings += said
-        if document is not None:
+        if document is not None and counts[document.file] <= MOST_FINDINGS:
             every.append(document)
             found, wrong = _document(document, snap=snap)
+            counts[document.file] += len(wrong)
             slos += found
             findings += wrong
     findings += _duplicates(slos)
@@ -93,8 +97,11 @@ def _document(document: Document, *, snap: bool) -> tuple[tuple[Slo, ...], tuple
             found = "is missing" if version is None else f"is {str(version)[:60]!r}"
             text = f"`version` {found}, only {VERSION} is known: write `version: {VERSION}`, or give a file of {OTHERS}"
             return (), (_error(document.file, document.line_of(("version",)), text, "spec/version"),)
+    crowded, whole = crowds.judged(document)
+    if crowded:
+        return (), crowded
     try:
-        shape = FileShape.model_validate(document.value)
+        shape = FileShape.model_validate(whole.value)
     except ValidationError as error:
         return (), complaints.findings(error, document)
     return promises.promises(shape, document, snap=snap)

@@ -68,7 +68,7 @@ def _implies(own: Sequence[Matcher], matcher: Matcher) -> bool:
     """Return whether all that `own` takes is taken by `matcher`, as far as examples tell."""
     if not own:
         return not matching.refuses(matcher, _ANY)
-    if not all(map(matching.is_tame, (*own, matcher))):
+    if not all(map(samples.is_tame, (*own, matcher))):
         return True
     tried = (*samples.accepted(own), *samples.refused([matcher]))
     return not any(
