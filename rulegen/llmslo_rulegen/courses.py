@@ -55,17 +55,20 @@ def _quiet(promise: Promise) -> Iterator[Case]:
 
 
 def _late(promise: Promise) -> Iterator[Case]:
-    """The series of bad events is missing until there is one: nothing is bad, and then nothing is lost."""
+    """The series of bad events is missing until there is one, or that of good ones: nothing but a scrape is lost."""
     clock = promise.clock
     tick = clock.tick_s
-    flow = (Run(clock.steps(3 * tick), MANY), Run(clock.steps(tick), MANY, MANY))
-    name = "no bad event, then the first ones: their series appears late"
-    for case in judged(promise, name, flow, [tick, 3 * tick, 4 * tick], (Run(length(flow), MANY),)):
-        yield replace(case, late=Late.BAD, recorded_s=(2 * tick,))
-    flow = (Run(clock.steps(3 * tick), MANY, MANY), Run(clock.steps(tick), MANY))
-    name = "every event bad, then the first good ones: their series appears late"
-    for case in judged(promise, name, flow, [tick, 3 * tick], (Run(length(flow), MANY, MANY),)):
-        yield replace(case, late=Late.GOOD, recorded_s=(2 * tick,))
+    before, after = clock.steps(3 * tick), clock.steps(tick)
+    for late, bad, name in (
+        (Late.BAD, (0, MANY), "no bad event, then the first ones: their series appears late"),
+        (Late.GOOD, (MANY, 0), "every event bad, then the first good ones: their series appears late"),
+    ):
+        flow = (Run(before, MANY, bad[0]), Run(after, MANY, bad[1]))
+        hidden = (Run(before + 1, MANY, bad[0]), Run(after - 1, MANY, bad[1]))  # what the first sample shows
+        sides = zip(*(firing(promise, each, [tick, 3 * tick, 4 * tick]) for each in (flow, hidden)), strict=True)
+        at = [number * tick for number, (one, two) in zip((1, 3, 4), sides, strict=True) if one == two]
+        for case in judged(promise, name, flow, at, (Run(length(flow), MANY, bad[0]),)):
+            yield replace(case, late=late, recorded_s=(2 * tick,))
 
 
 def _incident(promise: Promise) -> Iterator[Case]:
