@@ -18,6 +18,7 @@ from pathlib import Path
 from llmslo_exporter.errors import ExporterError
 from tests.bench import (
     application,
+    checking,
     crowd,
     exposition,
     hooks,
@@ -44,10 +45,11 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "reads": ("one-byte reads of no socket", reads.measure),
     "exposition": ("/metrics at 10 000 and 100 000 series", exposition.measure),
     "parsers": ("parsers, a stream of each dialect", parsers.measure),
+    "checking": ("llmslo-rulegen check and diff", checking.measure),
     "rendering": ("llmslo-rulegen over 1 000 SLOs", rendering.measure),
     "touched": ("samples that the rules of an SLO read", touched.measure),
 }
-WITHOUT_KERNEL = frozenset(("exposition", "parsers", "rendering", "touched"))
+WITHOUT_KERNEL = frozenset(("checking", "exposition", "parsers", "rendering", "touched"))
 ROUNDS = 5
 WIDTHS = (56, 10, 21, 13, 12)
 MET = {True: "met", False: "MISSED", None: ""}
