@@ -31,6 +31,7 @@ FORGET_S = 60.0  # facts of an ended process: its last exchanges are recorded by
 JUDGE_S = 1.0
 # Whoever maps a library has yet to link, to connect and to shake hands before its first byte.
 LATE_S = 0.005
+FORK_LATE_S = 0.001  # a copy of a server has a connection to answer at once
 
 
 @dataclass(slots=True)
@@ -178,7 +179,8 @@ class Watch:
         if any(map(self.probes.is_by_process, self._libraries.keys(event.parent))):
             self.sparing.forked(event.pid, event.parent)
             self.processes.see(event.pid)
-            self._take(event.pid, lambda: self._libraries.see(event.pid), event.at_s)
+            since_s = event.at_s + FORK_LATE_S - LATE_S
+            self._take(event.pid, lambda: self._libraries.see(event.pid), since_s)
 
     def _take(self, pid: int, find: Callable[[], tuple[Target, ...]], since_s: float | None = None) -> None:
         """Attach to what is found; `since_s`: when the process got it."""
