@@ -154,7 +154,7 @@ CHANGES = {
         "{name: Slow,", "{tiers: [{name: p, severity: page, factor: 10, long: 1h, short: 5m}], name: Slow,",
         "tiers solved -> your own",
         ("p (page) is new: burn 10 over 1h and 5m, not before 5 bad events; "
-        "tells of 100% bad after 6m, 10% bad never, 1% bad never"),
+        "tells of 100% bad after 6m, 10% bad after 1h, 1% bad never"),
         "ticket_slow (ticket) is gone",
     ),
 }  # fmt: skip

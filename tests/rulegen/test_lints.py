@@ -82,8 +82,8 @@ receivers:
 
 TRIPS = {
     "tier/unreachable": Trip(
-        tier("severity: page, factor: 100, long: 1h, short: 5m"),
-        "factor: 100",
+        tier("severity: page, factor: 101, long: 1h, short: 5m"),
+        "factor: 101",
         "factor: 90",
         "factor: 90",
         is_refused=True,

@@ -56,7 +56,7 @@ def url():
     with storage() as stored:
         stored.fill(list(_series(int(time.time()))))
         with stored.served() as server:
-            yield server._url
+            yield server.url
 
 
 @pytest.mark.parametrize("code", [code for code in TRIPS if code not in {"rules/interval", "sli/gauge-rate"}])
