@@ -2,7 +2,7 @@
 
     python -m tests.rules.apiserver
 
-builds etcd and kube-apiserver with Go (10 minutes on two free cores, 190 MB) into .cache, and then sends every kind of
+builds etcd and kube-apiserver with Go (20 minutes beside other work, 185 MB) into .cache, and then sends every kind of
 rendered PrometheusRule. Nothing needs it: where it is missing the test that would use it is skipped, and says so.
 """
 
