@@ -54,7 +54,7 @@ struct automaton {
 #define A_SWITCH 0x0400   /* status 101 */
 #define A_BODYLESS 0x0800 /* status 204, 304 */
 #define A_LENGTH 0x1000   /* the first digit of a Content-Length: the number begins anew */
-#define A_FOREIGN (A_SSE | A_NDJSON) /* both: Amazon's event stream, with A_SWITCH HTTP/2 */
+#define A_FOREIGN (A_SSE | A_NDJSON) /* both: Amazon's event stream */
 #define A_TO_CLOSE 0x2000 /* no automaton action: the body ends with the connection */
 
 /* Actions while reading an event stream. */

@@ -226,10 +226,8 @@ static __always_inline void begin_body(struct exchange *x, struct record *r, str
 	u32 f = m->head_flags;
 	m->head_flags = f & ~A_END;
 	m->left = 0;
-	u32 is_foreign = (f & A_FOREIGN) == A_FOREIGN;
-	if (response && (is_foreign || (f & A_SWITCH))) {
-		if (!is_foreign || !(f & A_SWITCH)) /* HTTP/2 is counted by its preface, which follows */
-			count(is_foreign ? SEEN_EVENTSTREAM : SEEN_WEBSOCKET, 1);
+	if (response && ((f & A_SWITCH) || (f & A_FOREIGN) == A_FOREIGN)) {
+		count((f & A_SWITCH) ? SEEN_WEBSOCKET : SEEN_EVENTSTREAM, 1);
 		x->flags |= X_SWITCHED;
 		m->mode = MODE_BAD;
 		return;

@@ -24,7 +24,7 @@ from llmslo_exporter.states import DIGITS, NEWLINE, RETURN, WHITE, Builder, move
 from llmslo_exporter.wire import Wire
 
 HEX = DIGITS + b"abcdefABCDEF"
-FOREIGN = SSE | NDJSON  # both: a stream that is counted, not read
+FOREIGN = SSE | NDJSON  # both: Amazon's event stream, which is counted and not read
 STREAM_TYPES = {
     b"text/event-stream": SSE,
     b"ndjson": NDJSON,
@@ -78,7 +78,6 @@ def _header_lines(b: Builder) -> int:
         b"transfer-encoding": b.search("coding", {b"chunked": CHUNKED}, stop, fold=True)[b""],
         b"content-type": b.search("type", STREAM_TYPES, stop, fold=True)[b""],
         b"content-encoding": b.search("encoding", dict.fromkeys(CODINGS, ENCODED), stop, fold=True)[b""],
-        b"upgrade": b.search("upgrade", {b"h2c": FOREIGN}, stop, fold=True)[b""],
     }
     names = b.spell("name", start, values, rest, fold=True)
     for name, value in values.items():

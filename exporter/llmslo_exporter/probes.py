@@ -149,21 +149,23 @@ class Probes:
         self._retiring.add(standing.links())
         os.close(standing.descriptor)
 
-    def for_all(self, key: FileKey) -> None:
-        """Let the frequent calls of a file be seen in every process that maps it; a failure leaves all as before."""
+    def for_all(self, key: FileKey) -> bool:
+        """Let the frequent calls of a file be seen in every process that maps it; False: it failed, all as before."""
         standing = self._standing.get(key)
         if standing is None or standing.by_process is None:
-            return
+            return True
         links: list[object] = []
         try:
             self._attach_sites(standing, links, is_frequent=True)
         except KernelError as error:
             self._retiring.add(links)
+            self._libraries.refused["attach"] += 1
             log.warning("attach failed", extra={"file": standing.name, "reason": str(error)})
-            return
+            return False
         for held in standing.by_process.values():
             self._retiring.add(held)
         standing.wide, standing.by_process = links, None
+        return True
 
     def only_for(self, key: FileKey, pids: Collection[int]) -> bool:
         """Let the frequent calls of a file be seen in these processes alone; False: it failed, all as before.

@@ -147,11 +147,17 @@ def parse(text: str) -> dict[Key, _Totals]:
             totals.in_flight = sample.value
         elif metric is catalog.OLDEST:
             totals.oldest_s = max(totals.oldest_s, sample.value)
-        elif "le" in sample.labels:
+        elif (edge := _edge(sample.labels.get("le", ""))) is not None:
             edges = totals.buckets.setdefault(sample.name.removesuffix("_bucket"), {})
-            edge = float(sample.labels["le"])
             edges[edge] = edges.get(edge, 0.0) + sample.value
     return found
+
+
+def _edge(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def median(buckets: Mapping[float, float]) -> float | None:

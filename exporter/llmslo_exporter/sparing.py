@@ -25,6 +25,7 @@ from llmslo_exporter.workload import cgroup_path, workload
 
 MAX_BY_PROCESS = 256  # users of one file with probes of their own: each hit asks all of them, 5 ns each
 MAX_RETIRING = 1024  # beyond it processes come and go faster than the kernel removes their probes, some 200 a second
+RETRY_S = 10.0
 WIDEN_S = 600.0  # a file changes its manner no sooner: whoever is to be spared comes again
 MAX_KIN = 4096
 
@@ -81,9 +82,16 @@ class Sparing:
         """Note a copy of a process: it has the same manners until it runs another program."""
         self._leaving.inherit(pid, parent)
 
+    def began(self, pid: int) -> None:
+        """Note a process that is new or runs another program: the kernel has taken it off its table then."""
+        if pid in self._told and self._loader.lookup("left_out", pid.to_bytes(4, "little")) is None:
+            self._told.discard(pid)
+            self.changed(pid)
+
     def changed(self, pid: int) -> None:
         """Note that a process runs another program now."""
         self._leaving.forget(pid)
+        self._arrange(self._libraries.keys(pid))
 
     def gone(self, pid: int, keys: Iterable[FileKey]) -> None:
         """Note the end of a process that had these files mapped."""
@@ -177,8 +185,10 @@ class Sparing:
             if is_bearable and self._probes.only_for(key, users - spared):
                 return
             self._wide_until_s[key] = now_s + WIDEN_S
-        self._narrow_until_s.pop(key, None)
-        self._probes.for_all(key)
+        if self._probes.for_all(key):
+            self._narrow_until_s.pop(key, None)
+        else:
+            self._narrow_until_s[key] = now_s + RETRY_S
 
     def _tell(self) -> None:
         absent = self._leaving.absent.keys()

@@ -137,6 +137,7 @@ class Watch:
 
     def began(self, pid: int) -> None:
         """Note a process that is new, or runs another program now."""
+        self.sparing.began(pid)
         self.see(pid)
         self._look_again(pid, 1)
 
@@ -185,7 +186,7 @@ class Watch:
         targets = find()
         self.probes.attach(targets)
         found = self._libraries.keys(pid)
-        if found != known:
+        if targets or found != known:
             self.sparing.seen(pid)
         is_new = bool(targets) or any(map(self.probes.is_by_process, found - known))
         is_slow = is_new and since_s is not None and time.monotonic() - since_s > LATE_S

@@ -24,6 +24,8 @@ LEAST_COVERED = "0.2"  # of the window; a budget foretold from less is no reason
 MOST_BAD = "1.01"  # times total; more is no rounding
 # How far back the state of a tier is looked for: a restart of Prometheus does not end an alert.
 MEMORY_S = 65 * 60
+# A share of 1, at 50 %: counts that are not whole (time, resets, native histograms) differ in their last digits.
+ALL = Decimal("0.999999")
 _NAMES = {catalog.ABSENT: "Absent", catalog.EXHAUSTED: "Exhausted", catalog.NONSENSE: "Nonsense"}
 
 
@@ -66,7 +68,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             slo.alerting.name,
             f"{_state(ids, tier.name)} == 1",
             _labels(slo, _of_tier(tier), tier.severity, with_sloth=with_sloth),
-            _annotations(slo, _burning(tier), f"{page(slo)}#{tier.name}"),
+            _annotations(slo, _burning(tier), f"{page(slo)}#{tier.name}", tier.severity),
         )
     if Severity.TICKET in slo.alerting.disabled:
         return
@@ -80,7 +82,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             called[kind],
             expression,
             _labels(slo, {catalog.KIND: kind}, Severity.TICKET, with_sloth=with_sloth),
-            _annotations(slo, text, page(slo, kind), grouped=kind != catalog.ABSENT),
+            _annotations(slo, text, page(slo, kind), Severity.TICKET, grouped=kind != catalog.ABSENT),
             for_s=ABSENT_FOR_S if kind == catalog.ABSENT else 0,
         )
 
@@ -94,7 +96,7 @@ def _states(found: tuple[Tier, ...], wilson: float | None, budget: Decimal) -> t
 
 
 def _firing(tier: Tier, memory_s: int, wilson: float | None, budget: Decimal) -> str:
-    limit = promql.number(_threshold(tier, budget))
+    limit = promql.number(min(_threshold(tier, budget), ALL))
     bad, total = _both(tier.short_s)
     start = [*_at_least(bad, tier.min_bad_short), f"{bad} / {total} >= {limit}", *_over(tier, wilson, limit)]
     state = _state(records.IDS, tier.name)
@@ -174,12 +176,18 @@ def _of_tier(tier: Tier) -> dict[str, str]:
 
 
 def _labels(slo: Slo, own: dict[str, str], severity: Severity, *, with_sloth: bool) -> Labels:
-    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels)}
+    notice = slo.alerting.notice(severity)
+    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels, *notice.labels)}
     found |= own | dict(records.identity_labels(slo))
-    found[catalog.SEVERITY] = severity.value
+    found[catalog.SEVERITY] = word(slo, severity)
     if with_sloth:
         found |= dict(sloth.identity_labels(slo)) | {catalog.SLOTH_SEVERITY: severity.value}
     return tuple(sorted(found.items()))
+
+
+def word(slo: Slo, severity: Severity) -> str:
+    """Return what the alerts of `severity` carry as the label of that name: ours, or the team's own word."""
+    return dict(slo.alerting.notice(severity).labels).get(catalog.SEVERITY, severity.value)
 
 
 def _burning(tier: Tier) -> str:
@@ -192,7 +200,7 @@ def page(slo: Slo, kind: str = "") -> str:
     return f"{kind}/{slo.id}.md" if kind else f"{slo.id}.md"
 
 
-def _annotations(slo: Slo, text: str, path: str, *, grouped: bool = True) -> Labels:
+def _annotations(slo: Slo, text: str, path: str, severity: Severity, *, grouped: bool = True) -> Labels:
     groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in slo.group_by) if grouped else ""
     about = f"{slo.service}/{slo.name}"
     found = {
@@ -207,7 +215,8 @@ def _annotations(slo: Slo, text: str, path: str, *, grouped: bool = True) -> Lab
         runbook += path
     urls = {"runbook_url": runbook, "dashboard_url": slo.dashboard_url}
     found |= {name: url for name, url in urls.items() if url}
-    return tuple(sorted((found | dict(slo.alerting.annotations)).items()))
+    found |= dict(slo.alerting.annotations) | dict(slo.alerting.notice(severity).annotations)
+    return tuple(sorted(found.items()))
 
 
 def plain(text: str) -> str:

@@ -83,15 +83,18 @@ def histogram(selector: str, placeholder: str) -> str:
 
 def _within(series: str, window_s: int, scrape_s: int) -> str:
     window = promql.duration(window_s)
-    before = f"{_ONE} (last_over_time({series}[{promql.duration(BRIDGE_S)}] offset {window}))"
-    first = f"{_FIRST} (min_over_time({series}[{window}]))"
+    was = f"last_over_time({series}[{promql.duration(BRIDGE_S)}] offset {window})"
+    before, first = f"{_ONE} ({was})", f"{_FIRST} (min_over_time({series}[{window}]))"
     last = f"{_ONE} (last_over_time({series}[{window}]))"
-    # A counter that begins below where it was has been reset at the border: it counts from 0, whatever it has reached.
-    counted = f"({last} - ({before} <= {first} or {first} unless {before})) >= 0"
+    counted = f"({last} - ({before} or {first})) >= 0"
+    # A counter that begins below where it was has been reset at the border, and counts from 0 whatever it has reached.
+    # Judged per series: the clocks of two replicas need not agree.
+    border = f"{_ONE} (min_over_time({series}[{window}]) < {was})"
     if window_s < HOUR_S:
-        return f"{counted} or {last}"
+        return f"{counted} unless {border} or {last} and {border}"
     resets = f"{_ONE} (resets({series}[{window}])) > 0"
-    return f"{counted} unless {resets} or {last} unless {resets} or {_increase(series, window_s, scrape_s)}"
+    increase = _increase(series, window_s, scrape_s)
+    return f"{counted} unless {border} unless {resets} or {last} and {border} unless {resets} or {increase}"
 
 
 def _so_far(series: str, scrape_s: int) -> str:

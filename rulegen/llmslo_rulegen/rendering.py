@@ -24,13 +24,14 @@ class Options:
     version: str
     tests: bool = True
     sloth: bool = True
+    pyrra: bool = False
 
 
 def files(slos: Sequence[Slo], options: Options) -> Iterator[File]:
     """Yield every file, each beginning with the line that says what rendered it from what."""
     for service, members in _services(slos):
         path = rule_path(service)
-        yield _file(path, options, _sources(members), _rules(members, sloth=options.sloth))
+        yield _file(path, options, _sources(members), _rules(members, options))
         if options.tests:
             yield from _tests(members, path, options)
     sources = _sources(slos)
@@ -69,22 +70,23 @@ def untested(slos: Iterable[Slo]) -> Iterator[tuple[Slo, str]]:
             yield slo, why
 
 
-def _rules(members: Iterable[Slo], *, sloth: bool) -> Iterator[str]:
+def _rules(members: Iterable[Slo], options: Options) -> Iterator[str]:
     yield yaml_text.GROUPS
     for slo in members:
         found = shape(slo)
         texts = {**found.texts, DESCRIPTION: plain(slo.description)}
         fill = partial(yaml_text.filled, fill=texts.__getitem__)
-        yield _form(found.common, sloth).filled(fill) if found.texts else _group(slo, sloth)
+        more = (options.sloth, options.pyrra)
+        yield _form(found.common, *more).filled(fill) if found.texts else _group(slo, *more)
 
 
 @lru_cache(maxsize=128)  # of shapes in use at a time; one has 100 KB
-def _form(slo: Slo, sloth: bool) -> Form:  # noqa: FBT001 -- a key of the cache
-    return Form(_group(slo, sloth), yaml_text.HOLED)
+def _form(slo: Slo, sloth: bool, pyrra: bool) -> Form:  # noqa: FBT001 -- a key of the cache
+    return Form(_group(slo, sloth, pyrra), yaml_text.HOLED)
 
 
-def _group(slo: Slo, sloth: bool) -> str:  # noqa: FBT001 -- as above
-    return "".join(map(yaml_text.group, groups(slo, sloth=sloth)))
+def _group(slo: Slo, sloth: bool, pyrra: bool) -> str:  # noqa: FBT001 -- as above
+    return "".join(map(yaml_text.group, groups(slo, sloth=sloth, pyrra=pyrra)))
 
 
 def _tests(members: Sequence[Slo], rules: str, options: Options) -> Iterator[File]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmslo_exporter import catalog
-from llmslo_rulegen import alerts, budget, events, first_look, promql
+from llmslo_rulegen import alerts, budget, durations, events, first_look, promql
 from llmslo_rulegen.shape import ALERT, DESCRIPTION, Form, shape
 from llmslo_rulegen.slo import Calendar, CatalogSli, HistogramSli, Slo
 from llmslo_rulegen.tier import Severity, Tier
@@ -167,11 +167,18 @@ def _tier(slo: Slo, tier: Tier) -> dict[str, object]:
 def _events(slo: Slo) -> str:
     sli = slo.sli
     if isinstance(sli, CatalogSli):
-        within = f" within {promql.number(sli.threshold)}" if sli.threshold is not None else ""
-        return f"the events of the SLI {sli.name} (source {sli.source}{within}: {events.definition(sli).description})"
+        found = events.definition(sli)
+        return f"the events of the SLI {sli.name} (source {sli.source}{_limit(sli, found)}: {found.description})"
     if isinstance(sli, HistogramSli):
         return f"the observations of {sli.selector} within {promql.number(sli.threshold)}"
     return "the events that the SLO file counts"
+
+
+def _limit(sli: CatalogSli, found: catalog.Sli) -> str:
+    if sli.threshold is None:
+        return ""
+    is_time = any(each.metric.name.endswith("_seconds") for each in (*found.good, *found.bad))
+    return f", within {durations.show(sli.threshold)}" if is_time else f", at {promql.number(sli.threshold)}"
 
 
 def _by(slo: Slo) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import sqrt
 from statistics import NormalDist
 
@@ -62,21 +63,32 @@ class Events:
     bad: float
 
 
-@lru_cache(maxsize=256)
-def _sums(flow: Flow) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
-    ends = tuple(accumulate((run.steps for run in flow), initial=0))
-    total = tuple(accumulate((run.steps * run.total for run in flow), initial=0))
-    return ends, total, tuple(accumulate((run.steps * run.bad for run in flow), initial=0))
+_Sums = tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]
+_MOST_SUMS = 256
+_known: dict[int, tuple[Flow, _Sums]] = {}  # by identity: to hash a flow takes longer than all else
+
+
+def _sums(flow: Flow) -> _Sums:
+    """Return, run by run, where each ends, and total and bad events until then."""
+    found = _known.get(id(flow))
+    if found is None or found[0] is not flow:
+        if len(_known) >= _MOST_SUMS:
+            _known.clear()
+        ends = tuple(accumulate((run.steps for run in flow), initial=0))
+        total = tuple(accumulate((run.steps * run.total for run in flow), initial=0))
+        bad = tuple(accumulate((run.steps * run.bad for run in flow), initial=0))
+        found = _known[id(flow)] = flow, (ends, total, bad)
+    return found[1]
 
 
 def _until(flow: Flow, step: int) -> tuple[int, float]:
     """Return total and bad events up to and including scrape number `step`."""
     ends, total, bad = _sums(flow)
-    for index, (start, end) in enumerate(pairwise(ends)):
-        if step <= end:
-            into = max(0, step - start)
-            return total[index] + into * flow[index].total, bad[index] + into * flow[index].bad
-    return total[-1], bad[-1]
+    index = max(bisect_left(ends, step), 1) - 1
+    if index == len(flow):
+        return total[-1], bad[-1]
+    into = max(0, step - ends[index])
+    return total[index] + into * flow[index].total, bad[index] + into * flow[index].bad
 
 
 def events(flow: Flow, end: int, steps: int) -> Events:
@@ -126,8 +138,13 @@ def firing(promise: Promise, flow: Flow, at_s: Sequence[int]) -> list[frozenset[
     with the first evaluation at which a short window with events is within bounds, or when the longest window of its
     severity has no events at all.
     """
+    return list(_firing(promise, flow, tuple(at_s)))
+
+
+@lru_cache(maxsize=4096)  # SLOs of one objective and window have the same cases
+def _firing(promise: Promise, flow: Flow, at_s: tuple[int, ...]) -> tuple[frozenset[str] | None, ...]:
     told = [_states(promise, flow, at_s, variant) for variant in VARIANTS]
-    return [states[0] if all(each == states[0] for each in states) else None for states in zip(*told, strict=True)]
+    return tuple(states[0] if all(each == states[0] for each in states) else None for states in zip(*told, strict=True))
 
 
 def _states(promise: Promise, flow: Flow, at_s: Sequence[int], variant: Variant) -> list[frozenset[str]]:

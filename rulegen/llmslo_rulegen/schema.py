@@ -61,7 +61,11 @@ HELP = {
         "ticket": "Alerts that leave a note.",
         "tiers": "Burn alerts of your own instead of the solved ones.",
     },
-    "Switch": {"disable": "Emit none of these."},
+    "Switch": {
+        "disable": "Emit none of these.",
+        "labels": "Put on these alerts; `severity` may be another word than ours.",
+        "annotations": "Put on these alerts; templates of Prometheus are allowed.",
+    },
     "TierShape": {
         "name": "The label `tier`, such as page_fast.",
         "severity": "Wake somebody, or leave a note.",

@@ -118,7 +118,10 @@ def _nameless(sli: Sli, holes: _Holes) -> Sli:
 def _texts(slo: Slo) -> Iterator[str]:
     """Yield every text of a team's own."""
     yield from (slo.description, slo.runbook_url or "", slo.dashboard_url or "")
-    yield from chain.from_iterable((*slo.labels, *slo.alerting.labels, *slo.alerting.annotations))
+    alerting = slo.alerting
+    yield from chain.from_iterable((*slo.labels, *alerting.labels, *alerting.annotations))
+    for notice in (alerting.page, alerting.ticket):
+        yield from chain.from_iterable((*notice.labels, *notice.annotations))
     sli = slo.sli
     if isinstance(sli, CatalogSli):
         yield from (each.value for each in sli.select)

@@ -15,7 +15,7 @@ from llmslo_rulegen.errors import OutputError
 from llmslo_rulegen.file import File
 from llmslo_rulegen.headers import MARK, sources_in
 
-FOLDERS = ("rules", "tests", "alertmanager", "runbooks")
+FOLDERS = ("rules", "tests", "alertmanager", "runbooks", "prometheusrule", "vmrule", "mimir", "openslo")
 _HEAD_BYTES = 4096  # a first line is shorter
 _TEMPORARY = ".tmp"  # the ending of what has not its name yet
 _MOST_OF_NAME = 100  # with what is put around it, it still is a file name
@@ -129,6 +129,19 @@ def _create(path: Path, raw: bytes) -> None:
         left = memoryview(raw)
         while left:
             left = left[file.write(left) :]
+
+
+def write_one(target: Path, text: str) -> None:
+    """Write one file that a user named, whole or not at all; raise OutputError."""
+    beside = target.with_name(f".{target.name[:_MOST_OF_NAME]}.{os.urandom(6).hex()}{_TEMPORARY}")
+    try:
+        _create(beside, text.encode())
+        beside.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        msg = f"cannot write {target}, {error.strerror}: give another --out"
+        raise OutputError(msg) from error
 
 
 def ours(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:

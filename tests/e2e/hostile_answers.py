@@ -201,7 +201,7 @@ def main() -> None:
     conns = [scene.connect(tls=tls) for tls in (False, True)] if kind in NAMES else []
     for done in count():
         over = done == int(number) if int(number) else bool(select.select([sys.stdin], [], [], 0)[0])
-        if over:
+        if over and done:
             break
         if conns:
             scene.name(conns[done % 2], done)

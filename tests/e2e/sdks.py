@@ -197,7 +197,7 @@ CALLS: tuple[tuple[str, str, Call], ...] = (
     ("google-genai", "Gemini, JSON", _gemini_json),
     ("ollama", "Ollama chat", _ollama_chat),
     ("ollama", "Ollama chat, JSON", _ollama_json),
-    ("ollama", "Ollama chat, zstd", _ollama_chat),
+    ("ollama", "Ollama chat, gzip", _ollama_chat),
     ("ollama", "Ollama generate", _ollama_generate),
     ("ollama", "Ollama embed", _ollama_embed),
     ("cohere", "Cohere v2", _cohere_v2_stream),

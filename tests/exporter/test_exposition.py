@@ -87,14 +87,14 @@ def test_a_stream_reads_back_in_both_formats(accept):
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
 def test_the_whole_page_is_the_librarys_byte_for_byte(accept):
-    exporter = Exporter()
+    exporter = Exporter(settings=lambda: (1.0, 1.7e9))
     for model in ("gpt-5", 'odd "name" \\', "snow\u2603man"):
         exporter.recorder.record(replace(STREAM, model=model, ratelimits=(("tokens", 0.25),)), CHAT)
     body, _ = exporter.exposition.render(accept)
     readings = exporter.store.read()
     readings[catalog.BUILD_INFO.name] = [Reading(("0.1.0", "libbpf"), 1.0)]
     readings[catalog.CONFIG_SUCCESS.name] = [Reading((), 1.0)]
-    readings[catalog.CONFIG_SUCCESS_TIME.name] = [Reading((), 0.0)]
+    readings[catalog.CONFIG_SUCCESS_TIME.name] = [Reading((), 1.7e9)]
     assert body[: body.index(b"# HELP process_")] == page(families(catalog.METRICS, readings), accept).removesuffix(EOF)
     assert b"_created" not in body
 

@@ -42,3 +42,16 @@ def test_tracepoint_is_known_by_its_whole_name(tmp_path: Path) -> None:
 def test_run_statistics_are_read_from_fdinfo() -> None:
     assert parse("pos:\t0\nprog_id:\t9\nrun_time_ns:\t1500\nrun_cnt:\t3\n") == (pytest.approx(1.5e-6), 3)
     assert parse("pos:\t0\n") == (0.0, 0)
+
+
+def test_as_many_descriptors_as_may_be_are_allowed() -> None:
+    """In a process of its own: a limit that was raised stays."""
+    text = """
+import resource
+from llmslo_exporter.machine import raise_limits
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+raise_limits()
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)
+"""
+    subprocess.run([sys.executable, "-c", text], check=True, timeout=60)

@@ -13,12 +13,24 @@ from pathlib import Path
 
 import brotli
 
-from llmslo_exporter import events, mappings, negotiation, options, processes, providers, sites, workload
+from llmslo_exporter import (
+    columns,
+    configuration,
+    events,
+    mappings,
+    negotiation,
+    options,
+    processes,
+    providers,
+    scraped,
+    sites,
+    workload,
+)
 from llmslo_exporter.catalog import RATELIMIT_KINDS
 from llmslo_exporter.dialects import DIALECTS, find
 from llmslo_exporter.dialects.dialect import Dialect
 from llmslo_exporter.elf import ElfError, ElfFile
-from llmslo_exporter.errors import DecodeError
+from llmslo_exporter.errors import ConfigurationError, DecodeError
 from llmslo_exporter.excerpt import Events, event_facts, excerpt_facts
 from llmslo_exporter.exchange import Exchange
 from llmslo_exporter.fragments import members_from_start, members_to_end, parse_json
@@ -54,6 +66,7 @@ class Target:
     run: Callable[[bytes], None]
     seeds: Callable[[], Iterable[bytes]]
     words: tuple[bytes, ...] = ()
+    most_bytes: int = 1024  # a part of a body that is captured; an input four times as long is four times as slow
 
 
 class WrongError(AssertionError):
@@ -361,6 +374,37 @@ def _settings_seeds() -> Iterable[bytes]:
     yield b"example.com:443=openai"
 
 
+def _scraped(data: bytes) -> None:
+    """A page that some address gives to `top --url`, and its names on a terminal."""
+    text = data.decode("utf-8", "replace")
+    for totals in scraped.parse(text).values():
+        for buckets in totals.buckets.values():
+            scraped.median(buckets)
+    shown = columns.harmless(text[:200])
+    require(columns.left(shown, 9).isprintable(), "a terminal is told what to do")
+
+
+def _scraped_seeds() -> Iterable[bytes]:
+    labels = 'model="a\\"b",namespace="",operation="chat",provider="p",role="client",workload="w"'
+    yield f'llm_requests_total{{{labels},outcome="ok",retry="false"}} 4.0\n'.encode()
+    yield f"llm_requests_in_flight{{{labels}}} 2\n".encode()
+    yield b"m{" + b"a" * 500 + b"} 1"
+    yield b"m{" + b'a="b' * 99 + b"} 1"
+    yield f'llm_time_to_first_token_seconds_bucket{{le="0.05",{labels}}} 1\nx{{le="+Inf"}} NaN\n'.encode()
+
+
+def _configuration(data: bytes) -> None:
+    with suppress(ConfigurationError):
+        configuration.parse(data, "settings.yaml")
+
+
+def _configuration_seeds() -> Iterable[bytes]:
+    yield b'web:\n  listen_address: "127.0.0.1:9469"\nloader: auto\nlog: {level: info}\n'
+    yield b"limits:\n  models: 50\n  idle: 24h\n"
+    yield b"providers:\n  gw.corp:8443: openai\ntls:\n  exclude: [nginx, 'cgroup:/system.slice/*']\n"
+    yield b"a: &x [1, 2]\nb: *x\n? [complex]\n: !!binary aGk=\n--- \n..."
+
+
 _JSON_WORDS = (b'"model"', b'"usage"', b'"error"', b'"choices"', b'"content"', b'"delta"', b'"type"', b"null", b"true")
 _SSE_WORDS = (b"data: ", b"event: ", b"\n\n", b"\r\n", b"[DONE]", b"error: ")
 _HEAD_WORDS = (b"HTTP/1.1 ", b"POST ", b"\r\n\r\n", b"content-type: ", b"content-length: ", b"text/event-stream")
@@ -373,10 +417,12 @@ TARGETS: dict[str, Target] = {
     "inflate": Target(_inflate, _inflate_seeds),
     "fragments": Target(_fragments, partial(fixtures, ".json"), _JSON_WORDS),
     "excerpt": Target(_excerpt, _excerpt_seeds, _SSE_WORDS + _JSON_WORDS),
-    "reading": Target(_reading, _reading_seeds, _HEAD_WORDS + _SSE_WORDS + _JSON_WORDS),
+    "reading": Target(_reading, _reading_seeds, _HEAD_WORDS + _SSE_WORDS + _JSON_WORDS, most_bytes=4096),
     "events": Target(_records, lambda: [bytes(events.RECORD_BYTES), bytes([2, 0, 0, 0, 4]) + bytes(60)]),
     "elf": Target(_elf, _elf_seeds, (b"SSL_read\0", b"GNU\0")),
     "node": Target(_node, _node_seeds),
+    "scraped": Target(_scraped, _scraped_seeds, (b'le="', b'"} ', b"\n", b"llm_requests_total{")),
+    "configuration": Target(_configuration, _configuration_seeds, (b"web:", b"limits:", b"\n  ", b"- ", b"&a ", b"*a")),
     "settings": Target(_settings, _settings_seeds),
     **{
         f"dialect-{dialect.wire.name}-{place}": Target(

@@ -19,7 +19,6 @@ import atheris
 with atheris.instrument_imports(include=["llmslo_exporter"]):
     from tests.fuzz.targets import TARGETS, Target
 
-MAX_BYTES = 1024  # a part of a body that is captured; an input four times as long is four times as slow
 MEMORY_MB = 1024
 REPORT_S = 1.0
 SLOWEST = 5
@@ -67,12 +66,12 @@ def main() -> None:
     corpus = Path(folder) / f"{name}-corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(target.seeds()):
-        (corpus / f"seed-{number}").write_bytes(data[:MAX_BYTES])
+        (corpus / f"seed-{number}").write_bytes(data[: target.most_bytes])
     words = Path(folder) / f"{name}-words"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words or (b"a",)))  # libFuzzer refuses none
     options = [
         f"-seed={seed}",
-        f"-max_len={MAX_BYTES}",
+        f"-max_len={target.most_bytes}",
         f"-rss_limit_mb={MEMORY_MB}",
         "-timeout=20",
         f"-dict={words}",

@@ -27,7 +27,12 @@ WHAT = ("prompt", "answer", "key")
 PAGES = ("/metrics", "/healthz", "/readyz", "/", "/metrics?name[]=llm_requests")
 # Commands that watch the same exchanges while they take place, a further one is one line; `{port}` is the exporter's.
 # They end by SIGINT, but for the one that ends by itself.
-COMMANDS: tuple[tuple[str, ...], ...] = ()
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("--once", "30"),
+    ("top", "--interval", "1"),
+    ("top", "--interval", "1", "--json"),
+    ("top", "--interval", "1", "--url", "http://127.0.0.1:{port}/metrics"),
+)
 ENDS_ITSELF = "--once"
 SEEN_S = 30.0
 ABORTED = -signal.SIGABRT

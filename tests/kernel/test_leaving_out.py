@@ -105,6 +105,15 @@ def test_one_that_made_an_llm_call_is_never_left_out(lab: Lab, loader: str) -> N
         assert not inside.is_left_out(server.pid)
 
 
+def test_one_that_runs_another_program_is_a_new_process(lab: Lab, inside: Inside, server: Busy) -> None:
+    """The same interpreter in the same process: nothing but the exec tells them apart."""
+    inside.wait_left_out(server.pid)
+    model = lab.new("exec", ANSWER)
+    program = CLIENT.strip().replace(" ", "%").replace("\n", ";")
+    server.tell("exec", program, str(lab.server.tls), lab.cert, model, SIZE)
+    inside.seen.expect(model)
+
+
 def test_nobody_is_left_out_where_newcomers_would_be_missed(lab: Lab, loader: str) -> None:
     with Inside(loader) as inside, busy(lab.server.tls, lab.cert) as server:
         wait_for(lambda: inside.calls(server.pid) > 2000, "not busy")

@@ -97,6 +97,12 @@ def test_the_numbers_are_those_of_the_tier():
     assert "or 43m of total outage" in page(slo)  # 0.1 % of 30 d
 
 
+def test_a_threshold_has_its_unit():
+    assert "(source llmslo, within 2s: " in page(ONE)
+    speed = CatalogSli("throughput", catalog.OWN, ROLE, 20.0)
+    assert "(source llmslo, at 20: " in page(replace(ONE, sli=speed))
+
+
 def test_a_severity_that_is_off_has_no_section():
     text = page(replace(ONE, alerting=replace(ONE.alerting, disabled=frozenset({Severity.TICKET}))))
     assert "## page_fast" in text
