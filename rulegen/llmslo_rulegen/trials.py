@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 from llmslo_rulegen.scenarios import MEMORY_S, Events, Promise, lower_bound, patience_s
 from llmslo_rulegen.tier import Severity, Tier
@@ -48,7 +48,7 @@ class _Bench:
     def short(self, *, over: bool) -> Events:
         """Return events of the short window, one bad event over its threshold, or just not."""
         total = self._clear(ceil((max(self.tier.min_bad_short, self.tier.min_bad) + MARGIN) / self.bound))
-        return Events(total, floor(self.bound * total) + over)
+        return Events(total, ceil(self.bound * total) - (not over))
 
     def rest(self, short: Events, times: int, *, over: bool) -> Events | None:
         """Return events of the rest of the long window, so that all of it is over its threshold, or just not."""
@@ -71,7 +71,7 @@ class _Bench:
 
     def _least_over(self, total: int) -> int:
         if self.promise.wilson is None:
-            return floor(self.bound * total) + 1
+            return ceil(self.bound * total)
         wilson, bound = self.promise.wilson, float(self.bound)
         return bisect_right(range(total), bound, key=lambda bad: lower_bound(Events(total, bad), wilson))
 
