@@ -49,7 +49,7 @@ def _client(lab: Lab, model: str) -> None:
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
 
 
-def test_left_out_it_runs_no_probe_and_others_are_seen_or_counted_as_late(lab: Lab, inside: Inside, server: Busy) -> None:
+def test_left_out_it_runs_no_probe_and_others_are_seen_or_late(lab: Lab, inside: Inside, server: Busy) -> None:
     """The clients are new processes that use the same library and live for a moment."""
     inside.wait_left_out(server.pid)
     (left,) = [left for left in inside.tracer.left_out() if left.pid == server.pid]

@@ -7,7 +7,6 @@ from collections import Counter
 import promql_parser
 import pytest
 
-from llmslo_exporter import catalog
 from llmslo_rulegen.groups import groups
 from tests.rules import tokens
 from tests.rules.examples import AVAILABILITY
