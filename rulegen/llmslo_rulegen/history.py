@@ -20,6 +20,7 @@ from llmslo_rulegen.trials import Trial
 
 # Evaluations of a budget's window; the 35 minutes bring each to another minute of the hour.
 PER_WINDOW, ODD_S, SHORTEST_S = 24, 35 * 60, HOUR_S + 35 * 60
+APART_S = 2 * HOUR_S  # from one trial of a burn tier to the first event of the next one
 AFTER = 3  # evaluations of a window that is full
 NOTHING = 2  # evaluations before there are data; then there is one at which nothing has happened, and one event
 FIRST_S = 20 * 60  # what the first evaluation with data has seen: since minute 25
@@ -33,13 +34,14 @@ States = Mapping[tuple[str, int], bool]  # tier and instant -> whether it fired
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happens to each group, up to the last evaluation; `records_s`: the evaluations whose records are looked at.
+    """What happens to each group, evaluated every `every_s`; `records_s`: the evaluations whose records are looked at.
 
-    `budget`: the budget is asked for, so records of where its data begin are there. `neighbours`: records of other SLOs
-    are there.
+    `at_s`: the evaluations whose alerts and states are looked at, in order. `budget`: the budget is asked for, so
+    records of where its data begin are there. `neighbours`: records of other SLOs are there.
     """
 
     name: str
+    every_s: int
     pasts: tuple[Past, ...]
     at_s: tuple[int, ...]
     states: tuple[States, ...] = ()
@@ -61,18 +63,22 @@ class Story:
         return judged(promise, lambda window_s: told.between(at_s - window_s, at_s), self.fired(group, at_s))
 
 
-def tick_s(window: Window) -> int:
-    """Return how far apart the evaluations are."""
-    return max(SHORTEST_S, window.seconds // PER_WINDOW // HOUR_S * HOUR_S + ODD_S)
+def budget_tick_s(promise: Promise) -> int:
+    """Return how far apart the evaluations of a budget's story are."""
+    return max(SHORTEST_S, promise.window.seconds // PER_WINDOW // HOUR_S * HOUR_S + ODD_S)
 
 
-def stories(promise: Promise, windows_s: Collection[int], step_s: int, groups: int) -> Iterator[Story]:
-    """Yield the stories of an SLO; `step_s` divides all windows whose events are recorded, and five minutes."""
-    window = promise.window
-    every_s = tick_s(window)
+def burn_tick_s(promise: Promise) -> int:
+    """Return how far apart the evaluations of burn tiers are: what one has seen is in no window of the next."""
+    longest_s = max((tier.long_s for tier in promise.tiers), default=0)
+    return -(-longest_s // HOUR_S) * HOUR_S + APART_S + ODD_S
+
+
+def burns(promise: Promise, step_s: int, groups: int) -> Iterator[Story]:
+    """Yield the stories of the burn tiers; `step_s` divides their windows, and five minutes."""
+    every_s = burn_tick_s(promise)
     nothing = tuple(past(2 * every_s + 1, {}) for _ in range(groups))
-    yield Story("no data, but of other SLOs", nothing, (every_s,), records_s=(every_s,), neighbours=True)
-    yield _budget(promise.budget, window, windows_s, step_s, groups)
+    yield Story("no data, but of other SLOs", every_s, nothing, (every_s,), records_s=(every_s,), neighbours=True)
     for tier in promise.tiers:
         found = list(trials.trials(promise, tier, step_s))
         yield _in_turn(f"{tier.name}, in turn: {'; '.join(each.name for each in found)}", found, every_s, groups)
@@ -96,11 +102,12 @@ def _in_turn(name: str, found: Sequence[Trial], every_s: int, groups: int) -> St
         for index, trial in enumerate(each):
             marks[index] |= {now_s - ago_s: events for ago_s, events in trial.marks}
             states[index] |= {(tier, now_s - ago_s): on for tier, ago_s, on in trial.was}
-    return Story(name, tuple(past(FIRST_S, each) for each in marks), tuple(at_s), tuple(states))
+    return Story(name, every_s, tuple(past(FIRST_S, each) for each in marks), tuple(at_s), tuple(states))
 
 
-def _budget(budget: float, window: Window, windows_s: Collection[int], step_s: int, groups: int) -> Story:
-    every_s = tick_s(window)
+def budget(promise: Promise, windows_s: Collection[int], step_s: int, groups: int) -> Story:
+    """Return the story of a budget; `step_s` divides all windows whose events are recorded, and five minutes."""
+    window, every_s = promise.window, budget_tick_s(promise)
     lasts_s = PERIODS_S[window.calendar] if window.calendar else window.seconds + (AFTER + NOTHING + 2) * every_s
     at_s = tuple(range(every_s, lasts_s + 1, every_s))
     begin_s = at_s[NOTHING] - FIRST_S
@@ -110,7 +117,8 @@ def _budget(budget: float, window: Window, windows_s: Collection[int], step_s: i
         for turn, now_s in enumerate(at_s):
             spent = now_s // every_s % 2 == index
             place_s = (now_s - every_s // 2) // step_s * step_s
-            events = _brink(past(begin_s, marks), budget, window, now_s, over=spent) if turn > NOTHING + 1 else None
+            told = past(begin_s, marks)
+            events = _brink(told, promise.budget, window, now_s, over=spent) if turn > NOTHING + 1 else None
             if events is not None:
                 marks[place_s] = events
         pasts.append(past(begin_s, marks))
@@ -119,7 +127,7 @@ def _budget(budget: float, window: Window, windows_s: Collection[int], step_s: i
     first = at_s[1 : NOTHING + 3]  # none, nothing, one event, more
     looked = {*first, found_s, at_s[len(at_s) // 2], *(sorted(borders)[-3:] if window.calendar else ()), *at_s[-AFTER:]}
     name = "a budget nearly spent, spent and nearly spent again, from the first data on until its window is full"
-    return Story(name, tuple(pasts), at_s, records_s=tuple(sorted(looked)), budget=True)
+    return Story(name, every_s, tuple(pasts), at_s, records_s=tuple(sorted(looked)), budget=True)
 
 
 def _edges(

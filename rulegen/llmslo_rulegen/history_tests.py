@@ -1,4 +1,4 @@
-"""The second test file of an SLO: its long windows and its burn tiers, from a past that Prometheus has recorded.
+"""The test files of an SLO's budget and of its burn tiers, from a past that Prometheus has recorded.
 
 Evaluations are hours or days apart and a case has a few dozen of them: a month or a year in the time of an hour. The
 counters and the records of the past are input; what the rules record in the evaluations stands between them and must
@@ -35,12 +35,18 @@ UNTIL_S = 300  # as old as a sample may be
 SINCE_S = HOUR_S + UNTIL_S  # so long is known where data begin
 
 
-def tests(subject: Subject) -> Iterator[Data]:
-    """Yield the tests."""
+def budget(subject: Subject) -> Iterator[Data]:
+    """Yield the test of the budget and of every window on the way."""
+    step_s = step(subject)
+    yield _test(subject, history.budget(subject.promise, _windows_s(subject), step_s, len(subject.kinds)), step_s)
+
+
+def burns(subject: Subject) -> Iterator[Data]:
+    """Yield the tests of the burn tiers, and of what no sound counters say."""
     step_s = step(subject)
     if catalog.NONSENSE in subject.others:
-        yield _nonsense(subject, history.tick_s(subject.slo.window), step_s)
-    for story in history.stories(subject.promise, _windows_s(subject), step_s, len(subject.kinds)):
+        yield _nonsense(subject, history.burn_tick_s(subject.promise), step_s)
+    for story in history.burns(subject.promise, step_s, len(subject.kinds)):
         yield _test(subject, story, step_s)
 
 
@@ -112,8 +118,8 @@ def _series(subject: Subject, story: Story, step_s: int) -> Iterator[tuple[str, 
     job = subject.kinds[0][1].target(dict(TARGET))
     names = ["up", *([catalog.source(sli.source).liveness] if isinstance(sli := subject.slo.sli, CatalogSli) else [])]
     yield from ((f"{name}{labels_text(job)}", always.text({0: 1}, recorded=False)) for name in names)
-    looks = Looks(step_s, past.merged(_spans(subject.slo, story), step_s), frozenset(_ticks(subject.slo, story)))
-    full_s = [at_s for at_s in _ticks(subject.slo, story) if at_s % HOUR_S == 0]
+    looks = Looks(step_s, past.merged(_spans(subject.slo, story), step_s), frozenset(_ticks(story)))
+    full_s = [at_s for at_s in _ticks(story) if at_s % HOUR_S == 0]
 
     def late_s(end_s: int) -> int:
         """Servers are late, but not if the rules are evaluated at full hours, and then were at those before."""
@@ -184,15 +190,14 @@ def _single(found: Changes, step_s: int) -> str:
     return Looks(step_s, tuple((at_s, at_s) for at_s in sorted(found))).text(found, recorded=False)
 
 
-def _ticks(slo: Slo, story: Story) -> Sequence[int]:
+def _ticks(story: Story) -> Sequence[int]:
     """Return all evaluations, looked at or not: in each the rules write their records."""
-    every_s = history.tick_s(slo.window)
-    return range(every_s, story.at_s[-1] + 1, every_s)
+    return range(story.every_s, story.at_s[-1] + 1, story.every_s)
 
 
 def _spans(slo: Slo, story: Story) -> Iterator[tuple[int, int]]:
     """Yield the stretches in which a rule may look at a sample: the rest of the past is left out."""
-    for at_s in _ticks(slo, story):
+    for at_s in _ticks(story):
         yield at_s - SEEN_S, at_s
         begins_s = at_s - slo.window.seconds
         yield begins_s - SEEN_S, begins_s + HOUR_S

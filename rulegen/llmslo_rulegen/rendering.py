@@ -45,12 +45,13 @@ def rule_path(service: str) -> str:
 
 
 def test_paths(slo: Slo) -> tuple[str, ...]:
-    """Return where the tests of an SLO are: of what happens within hours, and of its history if it has such ones.
+    """Return where the tests of an SLO are: of what happens within hours, of its long windows and of its burn tiers.
 
-    No name holds a plus sign, so no SLO's tests take another one's place.
+    Slices of time have the first ones only. No name holds a plus sign, so no SLO's tests take another one's place.
     """
     first = f"{TESTS}/{slo.id}.yaml"
-    return (first,) if isinstance(slo.sli, SlicedSli) else (first, f"{TESTS}/{slo.id}+history.yaml")
+    more = () if isinstance(slo.sli, SlicedSli) else ("history", "burns")
+    return (first, *(f"{TESTS}/{slo.id}+{part}.yaml" for part in more))
 
 
 def _sources(slos: Iterable[Slo]) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ def _tests(members: Sequence[Slo], rules: str, options: Options) -> Iterator[Fil
     for slo in members:
         if unit_tests.skipped(slo) is None:
             made = unit_tests.test_files(slo, f"../{rules}", sloth=options.sloth, rules_in_file=count)
-            for path, data in zip(test_paths(slo), made, strict=False):
+            for path, data in zip(test_paths(slo), made, strict=True):
                 yield _file(path, options, (slo.place.file,), [yaml_text.dump(data)])
 
 

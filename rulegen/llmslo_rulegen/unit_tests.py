@@ -49,9 +49,10 @@ def test_files(
 ) -> Iterator[Data]:
     """Yield promtool's test files for the rules of `slo` in `rule_file`; raise UntestableError (see `skipped`).
 
-    The first one is about minutes and hours, the second one about long windows (see `history_tests`; slices of time
-    have none). promtool evaluates every rule of the file for each case: the more SLOs share it (`rules_in_file`, 0:
-    none), the fewer cases fit into the time that a test may take. The first of them are in every file.
+    The first one is about minutes and hours, the second one about long windows, the third one about burn tiers (see
+    `history_tests`; slices of time have the first one only). promtool evaluates every rule of the file for each case:
+    the more SLOs share it (`rules_in_file`, 0: none), the fewer cases fit into the time that a test may take. The first
+    of them are in every file.
     """
     found = subject(slo, sloth=sloth)
     beside = max(0, rules_in_file - len(found.rules))
@@ -59,7 +60,8 @@ def test_files(
     clock = found.promise.clock
     yield _file(rule_file, clock.tick_s, _tests(found), each_ms)
     if not isinstance(slo.sli, SlicedSli):
-        yield _file(rule_file, history.tick_s(slo.window), history_tests.tests(found), each_ms)
+        yield _file(rule_file, history.budget_tick_s(found.promise), history_tests.budget(found), each_ms)
+        yield _file(rule_file, history.burn_tick_s(found.promise), history_tests.burns(found), each_ms)
 
 
 def _file(rule_file: str, tick_s: int, tests: Iterable[Data], each_ms: float) -> Data:

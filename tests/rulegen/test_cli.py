@@ -334,7 +334,8 @@ def test_a_test_that_fails_is_1_and_says_which(spec, out):
     output("render", spec, "--out", out, "--no-tests")
     (out / "tests").mkdir()
     (out / "tests/bot-up.yaml").write_text(FAILING + "      - {expr: vector(1), exp_samples: []}\n" * 40)
-    (out / "tests/bot-up+history.yaml").write_text("rule_files: [../rules/bot.yaml]\ntests: []\n")
+    for part in ("history", "burns"):
+        (out / f"tests/bot-up+{part}.yaml").write_text("rule_files: [../rules/bot.yaml]\ntests: []\n")
     code, text = run("test", spec, "--out", out)
     assert code == 1
     assert text.startswith("FAILED bot-up\n")

@@ -147,9 +147,10 @@ def unchanged(mutant: Mutant, sound: tuple[Group, ...]) -> str | None:
     if (
         isinstance(rule, RecordingRule)
         and rule.record == catalog.FIRING
+        and mutant.operator == "matcher dropped"
         and _own_state(rule.expr) == _own_state(spoilt.expr)
     ):
-        return "a state counts only `and` this SLO's own events, whose labels it must have"
+        return "states of other SLOs count for nothing: a state counts only `and` events with its own labels"
     return None
 
 
