@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class _Standing:
     rare: list[object] = field(default_factory=list)
     wide: list[object] = field(default_factory=list)
     by_process: dict[int, list[object]] | None = None  # None: for every process
+    since_s: float = 0.0  # when all of them stood
 
     @property
     def path(self) -> str:
@@ -125,6 +127,7 @@ class Probes:
         except BaseException:
             self._retire(standing)
             raise
+        standing.since_s = time.monotonic()
         return standing
 
     def _attach_sites(self, standing: _Standing, links: list[object], *, is_frequent: bool, pid: int = 0) -> None:
@@ -199,6 +202,11 @@ class Probes:
         """Let go what was attached to for processes on the way to a failure."""
         for pid in held.keys() - (standing.by_process or {}).keys():
             self._retiring.add(held[pid])
+
+    def since_s(self, key: FileKey) -> float:
+        """Return since when a file is probed for whoever maps it; now where that is some processes only, or none."""
+        standing = self._standing.get(key)
+        return time.monotonic() if standing is None or standing.by_process is not None else standing.since_s
 
     def is_by_process(self, key: FileKey) -> bool:
         """Tell whether the frequent calls of a file are seen in some processes only."""

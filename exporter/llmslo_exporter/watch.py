@@ -190,8 +190,9 @@ class Watch:
         found = self._libraries.keys(pid)
         if targets or found != known:
             self.sparing.seen(pid)
-        is_new = bool(targets) or any(map(self.probes.is_by_process, found - known))
-        is_slow = is_new and since_s is not None and time.monotonic() - since_s > LATE_S
+        new = (found - known) | {target.key for target in targets}
+        # Not only whoever maps a file first: others that did before its probes stood were not seen either.
+        is_slow = since_s is not None and any(self.probes.since_s(key) - since_s > LATE_S for key in new)
         if (is_slow or self._missed() != missed) and pid not in self._late:
             self._late.add(pid)
             self._counts.late_attach += 1
