@@ -100,7 +100,7 @@ def begin(ids: str, window: Window) -> str:
     first five minutes only.
     """
     running = f"{catalog.TOTAL}{catalog.HOUR_SO_FAR}{ids} offset {promql.duration(HOUR_S // 2)}"
-    # Not timestamp(): Prometheus 2.42 reads a series from its begin for each point (measured: 7 times as slow).
+    # Not timestamp(): with it the tests of a year's budget took promtool 2.42 eight seconds of CPU, without it one.
     read = promql.points(f"(0 * {running} + time())", window.seconds // HOUR_S, HOUR_S)
     found = f"min_over_time({read}) - {HOUR_S}"
     return f"last_over_time(({found})[{promql.duration(_SEARCHED_S - 0.001)}:{promql.duration(HOUR_S // 2)}])"
