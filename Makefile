@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench prometheus clean
+.PHONY: help setup build demo test lint bench prometheus apiserver clean
 
 PY := .venv/bin/python
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
@@ -45,6 +45,9 @@ bench: build ## measure what the exporter and the rules cost
 
 prometheus: setup ## build Prometheus 3 with Go (minutes), for the tests that then run on it too
 	@$(PY) -m tests.rules.prometheus3
+
+apiserver: setup ## build a kube-apiserver with Go (minutes), and let it judge the rules for operators
+	@$(PY) -m tests.rules.apiserver
 
 clean: ## remove what was built and installed here
 	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

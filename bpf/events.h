@@ -23,7 +23,7 @@
  * in its low bits and the actions above them. One load per byte; a stream touches some 60 rows of it. It comes in tables,
  * because before Linux 5.15 a map's value was copied through 4 MiB of kernel memory at most. Every table has the rows of
  * heads at the same places; the path of a request tells the table, and the row there, that read its answer's stream. */
-#define TABLES 3
+#define TABLES 4
 #define ROWS 2048
 #define CELLS 524288 /* ROWS * 256 */
 #define ACTION_SHIFT 19
@@ -54,6 +54,7 @@ struct automaton {
 #define A_SWITCH 0x0400   /* status 101 */
 #define A_BODYLESS 0x0800 /* status 204, 304 */
 #define A_LENGTH 0x1000   /* the first digit of a Content-Length: the number begins anew */
+#define A_FOREIGN (A_SSE | A_NDJSON) /* both: Amazon's event stream */
 #define A_TO_CLOSE 0x2000 /* no automaton action: the body ends with the connection */
 
 /* Actions while reading an event stream. */
@@ -74,6 +75,7 @@ enum record_kind {
 	RECORD_PROCESS = 3, /* a process began (exec), or an exchange began in one not seen yet */
 	RECORD_EXIT = 4,    /* a process with open exchanges ended */
 	RECORD_TLS_FAILED = 5,
+	RECORD_TLS_NAMED = 6, /* struct tls_failed: a process that is left out names a host */
 };
 enum role { ROLE_CLIENT = 0, ROLE_SERVER = 1 };
 enum end_cause { END_TERMINAL = 1, END_BODY = 2, END_NEXT = 3, END_CLOSED = 4, END_EXITED = 5, END_SWEPT = 6 };
@@ -89,7 +91,7 @@ enum body_kind { BODY_SKIP = 0, BODY_SSE = 1, BODY_NDJSON = 2, BODY_SHIP = 3 };
 #define X_SCAN_LOST 0x10
 #define X_PIECES_LOST 0x20
 #define X_MID 0x40 /* a stream whose request was not seen: remembered so that it counts once */
-#define X_SWITCHED 0x80
+#define X_SWITCHED 0x80 /* what follows is counted as not read */
 
 struct stream_key {
 	u64 ptr;   /* SSL * of a process, or struct sock * */
@@ -244,6 +246,7 @@ enum loss {
 	SEEN_MID_STREAM = 9,
 	SEEN_H2 = 10,
 	SEEN_WEBSOCKET = 11,
-	COUNTERS = 12,
+	SEEN_EVENTSTREAM = 12,
+	COUNTERS = 13,
 };
 #endif

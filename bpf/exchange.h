@@ -226,13 +226,13 @@ static __always_inline void begin_body(struct exchange *x, struct record *r, str
 	u32 f = m->head_flags;
 	m->head_flags = f & ~A_END;
 	m->left = 0;
+	if (response && ((f & A_SWITCH) || (f & A_FOREIGN) == A_FOREIGN)) {
+		count((f & A_SWITCH) ? SEEN_WEBSOCKET : SEEN_EVENTSTREAM, 1);
+		x->flags |= X_SWITCHED;
+		m->mode = MODE_BAD;
+		return;
+	}
 	if (response && (f & A_INTERIM)) {
-		if (f & A_SWITCH) {
-			count(SEEN_WEBSOCKET, 1);
-			x->flags |= X_SWITCHED;
-			m->mode = MODE_BAD;
-			return;
-		}
 		m->row = a->start_response; /* an interim answer: the final head is still to come */
 		m->head_flags = 0;
 		m->value = 0;
@@ -574,10 +574,12 @@ static __always_inline void follow(void *ctx, struct scene *s, u64 sock, u32 out
 #endif
 
 #define POST 0x2054534f50ULL /* "POST ", little endian */
+#define GET 0x20544547ULL /* "GET " */
 #define DATA 0x3a61746164ULL /* "data:" */
 #define EVENT 0x746e657665ULL /* "event" */
+#define FOUR 0xffffffffULL
 #define FIVE 0xffffffffffULL
-#define PREFACE 0x54482a2049525020ULL /* "PRI * HT": HTTP/2 begins */
+#define PREFACE 0x5448202a20495250ULL /* "PRI * HT": HTTP/2 begins */
 
 /* Could the request line that begins here name an LLM endpoint? Undecided is yes. */
 SUBPROGRAM int may_be_llm(struct automaton *a, u64 src, u64 len) {
@@ -655,7 +657,8 @@ SUBPROGRAM int begin(struct stream_key *key, struct exchange *mid, struct cursor
 	}
 	if (first < 5)
 		mask = (1ULL << (8 * first)) - 1;
-	if (((word ^ POST) & mask & FIVE) == 0) {
+	/* A GET may ask for a WebSocket, which is counted. */
+	if (((word ^ POST) & mask & FIVE) == 0 || ((word ^ GET) & mask & FOUR) == 0) {
 		if (mid)
 			forget(mid, key);
 		return may_be_llm(a, c->base, c->len) ? BEGUN_REQUEST : NOTHING;

@@ -5,6 +5,7 @@
 #include "maps.h"
 #include "scan.h"
 #include "exchange.h"
+#include "busy.h"
 #include "tls.h"
 #include "socket.h"
 #include "process.h"

@@ -7,6 +7,7 @@
 #define THREADS 16384   /* threads that use OpenSSL; the least recently used gives way */
 #define CONNECTIONS 8192 /* TLS connections whose SNI and handshake are remembered */
 #define PROCESSES 8192
+#define BUSY 1024 /* processes with many TLS calls; and those left out for it */
 #define RING_BYTES 8388608 /* 8 MiB: some 870 exchange records (9 584 bytes) between two reads of the ring */
 #define HOT 65536 /* counting filter over socket addresses */
 #define HOT_TASKS 4096
@@ -45,6 +46,8 @@ M_LRU(shakes, u64, u64, THREADS);
 M_LRU(connections, struct stream_key, struct connection, CONNECTIONS);
 M_HASH_LAZY(sockets, u64, struct stream_key, EXCHANGES); /* socket of a TLS stream */
 M_LRU(processes, u32, u32, PROCESSES);
+M_LRU(tls_calls, u32, u64, BUSY);       /* calls of a process */
+M_HASH_LAZY(left_out, u32, u32, BUSY);  /* processes whose reads and writes are not probed */
 M_ARRAY(zero, struct zeroes, 1);
 M_ARRAY(automata, struct automaton, TABLES);
 M_ARRAY(counters, u64, 16); /* enum loss */

@@ -10,6 +10,7 @@ RAW(sched_process_exec, process_exec) {
 	p.tgid = tgid;
 	p.at_ns = bpf_ktime_get_ns();
 	m_update(processes, &tgid, &one);
+	forget_calls(tgid);
 	if (m_output(events, &p, sizeof(p), 2)) /* as in meet() */
 		count(LOSS_RING, 1);
 	return 0;
@@ -18,9 +19,10 @@ RAW(sched_process_exec, process_exec) {
 RAW(sched_process_exit, process_exit) {
 	u64 id = bpf_get_current_pid_tgid();
 	u32 tgid = id >> 32;
-	m_delete(threads, &id);
+	leave_for_good(id);
 	if ((u32)id != tgid)
 		return 0;
+	forget_calls(tgid);
 	if (m_lookup(processes, &tgid)) {
 		struct process_record p = {};
 		p.kind = RECORD_EXIT;

@@ -190,7 +190,7 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 		u16 family = 0;
 		if (bpf_probe_read_user(&first, 1, (void *)c.base))
 			return 0;
-		if (first != 'P' && first != 'd' && first != '\r' && !(first >= '0' && first <= '9') && !(first >= 'a' && first <= 'f'))
+		if (first != 'P' && first != 'G' && first != '\r' && !(first >= '0' && first <= '9') && !(first >= 'a' && first <= 'f'))
 			return 0;
 		bpf_probe_read_kernel(&family, 2, (void *)(sock + 16));
 		if (family != AF_INET && family != AF_INET6)

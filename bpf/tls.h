@@ -27,12 +27,16 @@ static __always_inline int enter_call(struct pt_regs *ctx, u64 outgoing, u64 len
 		if (!k)
 			return 0;
 	}
+	u32 is_open = k->ssl != 0; /* it never came back, or two links stand here while a process is moved between them */
 	k->ssl = ARG1(ctx);
 	k->buf = ARG2(ctx);
 	k->length_at = length_at;
 	k->outgoing = outgoing;
 	k->sock = 0;
 	k->enter_ns = bpf_ktime_get_ns();
+	count_call(id >> 32);
+	if (is_open)
+		return 0;
 	u32 at = (u32)id & (HOT_TASKS - 1);
 	u32 *n = m_lookup(hot_calls, &at);
 	if (n)
@@ -62,6 +66,18 @@ static __always_inline u64 leave_call(struct pt_regs *ctx, struct thread *k) {
 	if (bpf_probe_read_user(&n, 8, (void *)k->length_at))
 		count(LOSS_COPY, 1);
 	return n;
+}
+
+/* The thread ends, maybe in the middle of a call. */
+static __always_inline void leave_for_good(u64 id) {
+	struct thread *k = m_lookup(threads, &id);
+	if (!k)
+		return;
+	u32 at = (u32)id & (HOT_TASKS - 1);
+	u32 *hot = m_lookup(hot_calls, &at);
+	if (k->ssl && hot && *hot)
+		__sync_fetch_and_add(hot, -1);
+	m_delete(threads, &id);
 }
 
 /* End an exchange whose socket is dead, after a send into the void. */
@@ -197,6 +213,7 @@ PROBE(tls_handshake_enter) {
 	struct stream_key key = {};
 	key.ptr = ssl;
 	key.owner = id >> 32;
+	meet(key.owner); /* one forked without an exec */
 	struct connection *t = connection_of(&key);
 	if (!t || t->shake_ns)
 		return 0;
@@ -232,6 +249,7 @@ PROBE(tls_ctrl_enter) {
 	struct connection *t = connection_of(&key);
 	if (t)
 		bpf_probe_read_user_str(t->sni, SNI_BYTES, (void *)ARG4(ctx));
+	tell_name(key.owner, (void *)ARG4(ctx));
 	return 0;
 }
 #endif

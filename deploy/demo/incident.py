@@ -110,10 +110,7 @@ def _print_page(fault: _Fault, page: Notification) -> None:
 
 
 def _summary(heard: Iterable[Notification]) -> str:
-    """Return who was told how often. One incident needs one page and one all-clear: tests.rules.alertmanager shows it.
-
-    Here the timers are a sixtieth, but an evaluation still takes a second: a ticket may slip in behind a page.
-    """
+    """Return who was told how often: one incident is one page and one all-clear, the tickets that follow it are not."""
     counts: dict[tuple[str, str], int] = {}
     for each in heard:
         for _ in (*each.firing, *each.resolved):

@@ -29,6 +29,11 @@ class Names:
         self._clock = clock
         self._used_s: dict[tuple[str, ...], float] = {}  # least recently used first
 
+    def resize(self, limit: int, idle_s: float) -> None:
+        """Take other bounds from now on; names beyond them stay until they are idle."""
+        self._limit = limit
+        self._idle_s = idle_s
+
     def __contains__(self, name: tuple[str, ...]) -> bool:
         return name in self._used_s
 
@@ -82,25 +87,36 @@ class Admission:
         self._providers = Names(limits.providers, limits.idle_s, clock)
         self._workloads = Names(limits.workloads, limits.idle_s, clock)
 
+    def resize(self, limits: Limits) -> None:
+        """Take other caps from now on."""
+        self._models.resize(limits.models, limits.idle_s)
+        self._providers.resize(limits.providers, limits.idle_s)
+        self._workloads.resize(limits.workloads, limits.idle_s)
+
     def place(  # noqa: PLR0913 -- the contract's labels
         self, workload: Workload, provider: str, model: str | None, operation: str, role: Role, *, answered: bool
     ) -> Place:
-        """Return the label values; a new model name is let in only if `answered`: a 2xx came back."""
+        """Return the label values; a new model name is let in only if `answered`: a 2xx came back.
+
+        What is no name, for its length or for what cannot be printed, is dropped as what is over a cap.
+        """
         dropped: list[str] = []
-        if not self._workloads.admit(workload.namespace, workload.workload):
+        names = (workload.namespace or workload.workload, workload.workload)
+        if not all(map(is_name, names)) or not self._workloads.admit(workload.namespace, workload.workload):
             dropped.append(DROPPED_WORKLOADS)
             known = self._workloads.has_namespace(workload.namespace)
             workload = Workload(workload.namespace if known else OTHER, OTHER)
-        if not self._providers.admit(provider):
+        if not is_name(provider) or not self._providers.admit(provider):
             dropped.append(DROPPED_PROVIDERS)
             provider = OTHER
-        if model is None or not _is_name(model) or not (answered or (model,) in self._models):
+        if model is None or not (answered or (model,) in self._models):
             model = OTHER
-        elif not self._models.admit(model):
+        elif not is_name(model) or not self._models.admit(model):
             dropped.append(DROPPED_MODELS)
             model = OTHER
         return Place(workload, provider, model, OPERATION.known(operation), role, tuple(dropped))
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
+    """Return whether a request's text can be the name of a model."""
     return 0 < len(text) <= NAME_CHARACTERS and text.isprintable()

@@ -28,7 +28,7 @@ COLUMN_BITS = 8
 ACTION_SHIFT = 19
 ROW_MASK = (1 << ACTION_SHIFT) - 1
 ROWS = 2048
-TABLES = 3
+TABLES = 4
 WIRES = 16  # the rows after a path come first, so that the kernel finds a wire by its row
 PACKED_BYTES = ROWS * COLUMNS * 4 + 96  # struct automaton
 

@@ -30,6 +30,7 @@ TEXTS_AT = REST_AT + RECORD_REST.size
 RECORD_BYTES = TEXTS_AT + sum(TEXTS)
 
 RECORD_EXCHANGE, RECORD_PIECE, RECORD_PROCESS, RECORD_EXIT, RECORD_TLS_FAILED = 1, 2, 3, 4, 5
+RECORD_TLS_NAMED = 6  # of the same form as RECORD_TLS_FAILED
 X_ENCODED, X_COMPLETE, X_SCAN_LOST, X_PIECES_LOST, X_MID = 1, 8, 16, 32, 64
 AF_INET, AF_INET6 = 2, 10
 MAX_KEPT_CHOICES = 15
@@ -39,7 +40,7 @@ LOSSES = (
     *("ring_full", "exchanges_full", "no_memory", "calls_full", "copy_failed", "not_scanned", "unreadable"),
     *("body_bound", "framing"),
 )
-SEEN = ("mid_stream", "h2", "websocket")
+SEEN = ("mid_stream", "h2", "websocket", "eventstream")
 COUNTERS = LOSSES + SEEN
 
 Identity: TypeAlias = tuple[int, int, int]  # pointer, owner, start in ns: one exchange
@@ -96,6 +97,13 @@ class Hot:
     end: int
     closer: int
     answer_flags: int
+    shipped: int
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether content came; of a compressed stream, which cannot be read yet, whether its body did."""
+        is_packed = self.flags & X_ENCODED and self.answer_flags & (SSE | NDJSON)
+        return bool(self.first_token_ns or (is_packed and self.shipped))
 
     @property
     def is_tls(self) -> bool:
@@ -112,7 +120,7 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
     ptr, owner, start = fields[:3]
     *instants, bytes_in, bytes_out, sock = fields[2:12]
     finishes, _row, _open, content, _output, choices, seen = fields[12:19]
-    tgid, reads, writes, _shipped, role, flags, end, closer, _dead = fields[19:28]
+    tgid, reads, writes, shipped, role, flags, end, closer, _dead = fields[19:28]
     first_byte, first_token, first_output, last_token, gap, last = instants[1:]
     return Hot(
         identity=(ptr, owner, start),
@@ -138,6 +146,7 @@ def decode_hot(raw: bytes | memoryview) -> Hot:
         end=end,
         closer=closer,
         answer_flags=fields[-4],
+        shipped=shipped,
     )
 
 
@@ -183,6 +192,7 @@ def decode_record(raw: bytes, pieces: tuple[Piece, ...] | None) -> Summary:
         bytes_in=hot.bytes_in,
         bytes_out=hot.bytes_out,
         choices_seen=hot.choices.bit_count(),
+        first_choice_seen=bool(hot.choices & 1),
         finishes=_finishes(hot.finishes),
         stream=bool(hot.answer_flags & (SSE | NDJSON)),
         encoded=bool(hot.flags & X_ENCODED),

@@ -50,6 +50,7 @@ class Fault(Enum):
 
     HEAD = "head"  # the answer began with no status line
     ENCODING = "encoding"  # a content coding that is unknown here, or not what the bytes are in
+    SIZE = "size"  # a body that opens to more than is read
     JSON = "json"  # a whole successful answer that is no JSON
     EVENT = "event"  # an event of a stream that is neither JSON nor a terminal
 
@@ -101,3 +102,4 @@ class Exchange:
     handshake_s: float | None
     encoding: str | None  # of a compressed stream
     faults: frozenset[Fault] = frozenset()
+    ratelimits: tuple[tuple[str, float], ...] = ()  # kind (catalog.RATELIMIT_KINDS), what is left of 1

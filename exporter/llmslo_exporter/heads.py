@@ -24,7 +24,14 @@ from llmslo_exporter.states import DIGITS, NEWLINE, RETURN, WHITE, Builder, move
 from llmslo_exporter.wire import Wire
 
 HEX = DIGITS + b"abcdefABCDEF"
-STREAM_TYPES = {b"text/event-stream": SSE, b"ndjson": NDJSON, b"stream+json": NDJSON, b"jsonl": NDJSON}
+FOREIGN = SSE | NDJSON  # both: Amazon's event stream, which is counted and not read
+STREAM_TYPES = {
+    b"text/event-stream": SSE,
+    b"ndjson": NDJSON,
+    b"stream+json": NDJSON,
+    b"jsonl": NDJSON,
+    b"amazon.eventstream": FOREIGN,
+}
 CODINGS = (b"gzip", b"deflate", b"br", b"zstd", b"compress")
 
 
@@ -44,7 +51,8 @@ def build_heads(b: Builder, wires: Sequence[Wire]) -> Starts:
     for number in behind:
         b.on(number, [NEWLINE], lines)
     paths = {path: number for wire, number in zip(wires, behind, strict=True) for path in wire.paths}
-    starts = Starts((_request(b, paths), _response(b), *_chunks(b)), behind)
+    sockets = {path: number for wire, number in zip(wires, behind, strict=True) for path in wire.sockets}
+    starts = Starts((_request(b, paths, sockets), _response(b), *_chunks(b)), behind)
     for state in b.states[first:]:
         if not state.name.endswith("!"):
             state.moves = [cell | move(0, USED) for cell in state.moves]
@@ -79,20 +87,28 @@ def _header_lines(b: Builder) -> int:
     return start
 
 
-def _request(b: Builder, paths: Mapping[str, int]) -> int:
-    """States of a request line: `POST`, then a path that ends in one of `paths`, whose state reads what follows."""
-    start, bad = b.state("request"), b.state("bad!")
+def _request(b: Builder, paths: Mapping[str, int], sockets: Mapping[str, int]) -> int:
+    """States of a request line: `POST` and an ending of `paths`, or `GET` and one of `sockets`."""
+    start, after_g, bad = b.state("request"), b.state("request-g"), b.state("bad!")
+    b.literal("post", b"POST ", start, _path(b, "path", paths), (bad, BAD))
+    b.literal("get", b"ET ", after_g, _path(b, "socket", sockets), (bad, BAD))
+    b.on(start, b"G", after_g)
+    return start
+
+
+def _path(b: Builder, name: str, paths: Mapping[str, int]) -> int:
+    """States of a path that ends in one of `paths`, whose state reads what follows."""
+    bad = b.state("bad!")
     endings = {ending.encode(): state for path, state in paths.items() for ending in (path, f"{path}/")}
     stop = {NEWLINE: bad, ord(" "): bad, ord("?"): bad}
-    found = b.search("path", dict.fromkeys(endings, 0), stop, fold=False)
+    found = b.search(name, dict.fromkeys(endings, 0), stop, fold=False)
     for prefix, number in found.items():
         b.on(number, [NEWLINE, *b" ?"], bad, BAD)
         # The path must end there: /v1/completions-archive is none of ours. Of two endings the longer one is meant.
         ending = max((one for one in endings if prefix.endswith(one)), key=len, default=None)
         if ending is not None:
             b.on(number, b" ?", endings[ending], LLM)
-    b.literal("post", b"POST ", start, found[b""], (bad, BAD))
-    return start
+    return found[b""]
 
 
 def _response(b: Builder) -> int:

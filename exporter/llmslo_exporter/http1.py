@@ -12,6 +12,8 @@ from dataclasses import dataclass
 # Heads are captured up to 2 KiB; servers themselves refuse more than 8-64 KiB (nginx 32 KiB, Node 16 KiB).
 MAX_HEAD_BYTES = 64 * 1024
 
+# Fields whose values are keys to something: nobody here reads them, so they end where they are met.
+_SECRET = re.compile(r"auth|api-?key|-key$|cookie|secret|password|credential|security-token|signature|jwt")
 _LINE_END = re.compile(r"\r?\n")
 _STATUS_LINE = re.compile(r"HTTP/\d(?:\.\d)? +(\d{3})(?!\d)")
 # The path counts only when the byte after it is there: a cut path could end like another one.
@@ -20,7 +22,10 @@ _REQUEST_LINE = re.compile(r"([A-Z]{1,20}) +([^ ?\r\n]*)(\?[^ \r\n]*)?(?=[ ?\r\n
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """Header fields in their order, names in lower case, values trimmed; text is Latin-1 so that every byte has one."""
+    """Header fields in their order, names in lower case, values trimmed; text is Latin-1 so that every byte has one.
+
+    Fields that carry a secret are there without their value.
+    """
 
     fields: tuple[tuple[str, str], ...] = ()
 
@@ -109,9 +114,13 @@ def _headers(text: str) -> tuple[Headers, bool, str]:
             return Headers(tuple(fields)), True, text[line_end.end() :]
         if line[0] in " \t":  # obs-fold (RFC 9112 5.2)
             if fields:
-                fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip()}".strip())
+                fields[-1] = _field(fields[-1][0], f"{fields[-1][1]} {line.strip()}".strip())
             continue
         name, colon, value = line.partition(":")
         if colon:
-            fields.append((name.strip().lower(), value.strip()))
+            fields.append(_field(name.strip().lower(), value.strip()))
     return Headers(tuple(fields)), False, ""
+
+
+def _field(name: str, value: str) -> tuple[str, str]:
+    return name, "" if _SECRET.search(name) else value

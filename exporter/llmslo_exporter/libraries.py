@@ -23,7 +23,11 @@ from llmslo_exporter.sites import Site
 
 MAX_TARGETS = 512  # files probed at once; each takes up to 11 probes
 MAX_PROCESSES = 65_536
-_MAX_VERDICTS = 16_384  # files known to hold no TLS; about 200 bytes each
+# A file keeps its probes so long without a user: the next short-lived process is then seen from its first byte. Not
+# longer: a probe holds the inode, and the mount it was found in.
+LINGER_S = 5.0
+_CROWDED = MAX_TARGETS * 3 // 4  # from here on nothing lingers
+_MAX_VERDICTS = 16_384  # files known to hold no TLS; about 200 bytes each, twice
 _MAX_ATTEMPTS = 16  # attaches of one file that may fail in a row before it is left alone
 _MAX_FAILED = 1_024
 _MIN_EXECUTABLE = 1 << 20  # bytes; a static libssl and libcrypto alone are over 4 MiB
@@ -62,12 +66,17 @@ class Target:
     sites: tuple[Site, ...]
 
 
+_Content = tuple[int, int]  # size, time of the last write: instructions are copied from a file once, at the attach
+
+
 @dataclass(slots=True)
 class _Tracked:
-    """A file that is probed; `is_prepared` keeps it without users."""
+    """A file that is probed; `prepared` is the path for whose sake it is kept without users."""
 
+    content: _Content
     users: set[int] = field(default_factory=set)
-    is_prepared: bool = False
+    prepared: Path | None = None
+    idle_s: float | None = None  # since when it has had neither
 
 
 @dataclass(slots=True)
@@ -80,7 +89,7 @@ _Stamp = tuple[int, int, int, int]  # device, inode, size, change time: an inode
 
 
 class Libraries:
-    """Plan attaches: `see` a process, attach what it returns; when it is `gone`, detach what that returns.
+    """Plan attaches: `see` a process, attach what it returns; when it is `gone`, detach what `lapsed` returns.
 
     `refused` counts by reason what a limit or an error kept out.
     """
@@ -91,7 +100,11 @@ class Libraries:
         self._tracked: dict[FileKey, _Tracked] = {}
         self._users: dict[int, _User] = {}
         self._nothing: OrderedDict[_Stamp, str] = OrderedDict()  # no sites; the value: a TLS it holds without hooks
+        self._plain: OrderedDict[tuple[int, int, int, int], None] = OrderedDict()  # the same, as the kernel names them
         self._attempts: dict[FileKey, int] = {}
+        self._idle: dict[FileKey, None] = {}  # in the order in which they lost their last user
+        self._rewritten: list[FileKey] = []
+        self.missed = 0  # files that may hold TLS of processes that were gone before they could be read
         self.refused = dict.fromkeys(("targets_full", "processes_full", "maps_cut", "unreadable", "attach"), 0)
 
     @property
@@ -110,29 +123,71 @@ class Libraries:
         """
         try:
             text, is_cut = read_maps(self._proc, pid)
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             return ()  # gone, or a kernel thread
-        self.refused["maps_cut"] += is_cut
-        if pid not in self._users and len(self._users) >= MAX_PROCESSES:
-            self.refused["processes_full"] += 1
+        except OSError:
+            self.refused["unreadable"] += 1  # no right, or no descriptor left
             return ()
-        user = self._users.setdefault(pid, _User())
-        return tuple(target for mapping in parse(text) for target in self._seen(pid, user, mapping))
+        self.refused["maps_cut"] += is_cut
+        return self.mapped(pid, *parse(text))
 
-    def gone(self, pid: int) -> tuple[FileKey, ...]:
-        """Forget an ended process and return the files that lost their last user: detach from them."""
+    def mapped(self, pid: int, *mappings: Mapping) -> tuple[Target, ...]:
+        """Note that the process has these mapped, beside what was seen, and return the files nobody had before."""
+        user = self._users.get(pid)
+        if user is None:
+            if len(self._users) >= MAX_PROCESSES:
+                self.refused["processes_full"] += 1
+                return ()
+            user = self._users[pid] = _User()
+        return tuple(target for mapping in mappings for target in self._seen(pid, user, mapping))
+
+    def gone(self, pid: int, now_s: float) -> None:
+        """Forget an ended process; files that lost their last user with it lapse after a while."""
         user = self._users.pop(pid, None)
-        released: list[FileKey] = []
         for key in user.keys if user else ():
             tracked = self._tracked.get(key)
-            if tracked is None:
-                continue
-            tracked.users.discard(pid)
-            if not tracked.users and not tracked.is_prepared:
-                del self._tracked[key]
-                self._attempts.pop(key, None)  # it was attached
-                released.append(key)
+            if tracked is not None:
+                tracked.users.discard(pid)
+                self._leave_idle(key, tracked, now_s)
+
+    def lapsed(self, now_s: float) -> tuple[FileKey, ...]:
+        """Return the files to detach from: nobody has used them for `LINGER_S`, or their bytes were written over."""
+        released, self._rewritten = self._rewritten, []
+        for key in tuple(self._idle):
+            since_s = self._tracked[key].idle_s
+            is_crowded = len(self._tracked) >= _CROWDED
+            if since_s is not None and now_s - since_s < LINGER_S and not is_crowded:
+                break
+            self._drop(key)
+            released.append(key)
         return tuple(released)
+
+    def unprepare(self, now_s: float) -> None:
+        """Keep no file for processes to come whose path leads to another one by now: a package was renewed."""
+        for key, tracked in self._tracked.items():
+            if tracked.prepared is not None and not _leads_to(tracked.prepared, key):
+                tracked.prepared = None
+                self._leave_idle(key, tracked, now_s)
+
+    def users(self, key: FileKey) -> frozenset[int]:
+        """Return the processes that have the file mapped."""
+        tracked = self._tracked.get(key)
+        return frozenset(tracked.users) if tracked else frozenset()
+
+    def keys(self, pid: int) -> frozenset[FileKey]:
+        """Return the probed files that the process has mapped."""
+        user = self._users.get(pid)
+        return frozenset(user.keys) & self._tracked.keys() if user else frozenset()
+
+    def _leave_idle(self, key: FileKey, tracked: _Tracked, now_s: float) -> None:
+        if not tracked.users and tracked.prepared is None:
+            tracked.idle_s = now_s
+            self._idle[key] = None
+
+    def _drop(self, key: FileKey) -> None:
+        self._tracked.pop(key, None)
+        self._idle.pop(key, None)
+        self._attempts.pop(key, None)  # it was attached
 
     def failed(self, key: FileKey) -> None:
         """Take back a target whose attach failed: the next `see` offers it again, up to a limit.
@@ -140,6 +195,7 @@ class Libraries:
         One failure proves little: a short-lived process takes the path to its file with it.
         """
         self._tracked.pop(key, None)
+        self._idle.pop(key, None)
         if len(self._attempts) >= _MAX_FAILED:
             self._attempts.clear()
         self._attempts[key] = self._attempts.get(key, 0) + 1
@@ -159,23 +215,38 @@ class Libraries:
         if key not in self._tracked:
             yield from self._offer(found, str(path), path.name)
         if key in self._tracked:
-            self._tracked[key].is_prepared = True
+            self._tracked[key].prepared = path
 
     def _seen(self, pid: int, user: _User, mapping: Mapping) -> Iterator[Target]:
         if named := _UNHOOKED.match(mapping.name):
             user.unhooked.add(named[1].removesuffix("3"))
+        if mapping.inode in self._plain:
+            return
         found, path = self._located(pid, mapping)
         if found is None:
             self.refused["unreadable"] += 1
+            # Of a process that is gone: its other files, unless this is the first sight of one, hold no TLS.
+            self.missed += mapping.inode is None or "ssl" in mapping.name
             return
         key = FileKey(found.st_dev, found.st_ino)
+        users = {pid}
+        if key in self._tracked and self._tracked[key].content != _content(found):
+            users |= self._tracked[key].users
+            self._drop(key)
+            self._rewritten.append(key)
         if key not in self._tracked:
             yield from self._offer(found, path, mapping.name)
         if key in self._tracked:
-            self._tracked[key].users.add(pid)
+            self._tracked[key].users |= users
+            self._tracked[key].idle_s = None
+            self._idle.pop(key, None)
             user.keys.add(key)
         elif held := self._nothing.get(_stamp(found)):
             user.unhooked.add(held)
+        elif held is not None and mapping.inode is not None:
+            self._plain[mapping.inode] = None
+            if len(self._plain) > _MAX_VERDICTS:
+                self._plain.popitem(last=False)
 
     def _located(self, pid: int, mapping: Mapping) -> tuple[os.stat_result | None, str]:
         process = f"{self._proc}/{pid}"
@@ -189,7 +260,17 @@ class Libraries:
                 continue
             if stat.S_ISREG(found.st_mode):
                 return found, path
-        return None, ""
+        return self._located_here(mapping)
+
+    def _located_here(self, mapping: Mapping) -> tuple[os.stat_result | None, str]:
+        """Find the file of a process that is gone, where it lies at the same path for us: the next one will use it."""
+        try:
+            found = Path(mapping.path).stat()
+        except (OSError, ValueError):
+            return None, ""
+        here = os.major(found.st_dev), os.minor(found.st_dev), found.st_ino
+        is_same = mapping.inode is not None and here == mapping.inode[:3] and stat.S_ISREG(found.st_mode)
+        return (found, mapping.path) if is_same else (None, "")
 
     def _offer(self, found: os.stat_result, path: str, name: str) -> Iterator[Target]:
         stamp = _stamp(found)
@@ -200,6 +281,7 @@ class Libraries:
             findings = self._examined(path)
         except UnreadableError:
             self.refused["unreadable"] += 1  # not remembered: the process may have ended under our hands
+            self.missed += 1
             return
         if not findings.sites:
             self._nothing[stamp] = "go" if findings.is_go else ""
@@ -208,7 +290,9 @@ class Libraries:
         elif len(self._tracked) >= MAX_TARGETS:
             self.refused["targets_full"] += 1
         else:
-            self._tracked[key] = _Tracked()
+            self._tracked[key] = _Tracked(_content(found))
+            if key in self._rewritten:
+                self._rewritten.remove(key)  # who attaches to it again lets the old probes go
             yield Target(key, path, name, findings.sites)
 
     def _examined(self, path: str) -> Findings:
@@ -250,6 +334,18 @@ def _is_large_executable(entry: os.DirEntry[str]) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(found.st_mode) and found.st_mode & 0o111 != 0 and found.st_size >= _MIN_EXECUTABLE
+
+
+def _content(found: os.stat_result) -> _Content:
+    return found.st_size, found.st_mtime_ns
+
+
+def _leads_to(path: Path, key: FileKey) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return FileKey(found.st_dev, found.st_ino) == key
 
 
 def _stamp(found: os.stat_result) -> _Stamp:

@@ -7,6 +7,8 @@ import logging
 from datetime import UTC, datetime
 from typing import TextIO
 
+from llmslo_exporter import crash
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _NAMES = {logging.WARNING: "warn", logging.CRITICAL: "error"}
 # What every record has; the rest came by `extra`.
@@ -19,7 +21,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        level, message, *rest = _fields(record, self)
+        level, message, *rest = _fields(record)
         parts = [f"{level[0]}={level[1]}", f"{message[0]}={json.dumps(message[1], ensure_ascii=False)}"]
         return " ".join([*parts, *(f"{key}={_quoted(value)}" for key, value in rest)])
 
@@ -30,7 +32,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        return json.dumps({"time": when, **dict(_fields(record, self))}, ensure_ascii=False, default=str)
+        return json.dumps({"time": when, **dict(_fields(record))}, ensure_ascii=False, default=str)
 
 
 def configure(level: str, log_format: str, stream: TextIO) -> None:
@@ -40,14 +42,14 @@ def configure(level: str, log_format: str, stream: TextIO) -> None:
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
 
 
-def _fields(record: logging.LogRecord, formatter: logging.Formatter) -> list[tuple[str, object]]:
+def _fields(record: logging.LogRecord) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
         ("level", _NAMES.get(record.levelno, record.levelname.lower())),
         ("msg", record.getMessage()),
     ]
     fields += [(key, value) for key, value in vars(record).items() if key not in _STANDARD]
-    if record.exc_info:
-        fields.append(("error", formatter.formatException(record.exc_info)))
+    if record.exc_info and record.exc_info[1] is not None:
+        fields.append(("error", crash.told(record.exc_info[1])))
     return fields
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 MAX_MAPS_BYTES = 1 << 20  # about 10 000 lines; a large JVM has 2 000
 
 _LINE = re.compile(rb"^([0-9a-f]+-[0-9a-f]+) ..x. [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [0-9]+ +(/.*)$", re.MULTILINE)
-_DELETED = b" (deleted)"
+DELETED = b" (deleted)"
 # Not files a library comes from; opening a device could even have an effect.
-_NO_FILES = (b"/dev/", b"/memfd:", b"/SYSV", b"/anon_hugepage", b"/[")
+_NO_FILES = (b"//", b"/dev/", b"/memfd:", b"/SYSV", b"/anon_hugepage", b"/[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Mapping:
     span: str
     path: str
     is_deleted: bool
+    inode: tuple[int, int, int, int] | None = None  # device, major and minor, number, generation, where the kernel says
 
     @property
     def name(self) -> str:
@@ -35,11 +36,16 @@ def parse(text: bytes) -> Iterator[Mapping]:
     seen: set[bytes] = set()
     for match in _LINE.finditer(text):
         path = match[2]
-        if path in seen or path.startswith(_NO_FILES):
+        if path in seen or not is_file(path):
             continue
         seen.add(path)
-        plain = path.removesuffix(_DELETED)
+        plain = path.removesuffix(DELETED)
         yield Mapping(_span(match[1]), os.fsdecode(plain.replace(rb"\012", b"\n")), plain != path)
+
+
+def is_file(path: bytes) -> bool:
+    """Tell whether a mapping's name is that of a file a library may come from."""
+    return path.startswith(b"/") and not path.startswith(_NO_FILES)
 
 
 def read_maps(proc: Path, pid: int) -> tuple[bytes, bool]:

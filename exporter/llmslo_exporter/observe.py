@@ -51,6 +51,8 @@ def _request(exchange: Exchange) -> Iterator[Update]:
         yield Update(catalog.DURATION, stream, exchange.duration_s)
     if is_answered(exchange) and exchange.first_byte_s is not None:
         yield Update(catalog.FIRST_BYTE, stream, exchange.first_byte_s)
+    for kind, remaining in exchange.ratelimits:
+        yield Update(catalog.RATELIMIT, (catalog.RATELIMIT_KIND.known(kind),), remaining)
     for fault in exchange.faults:
         yield Update(catalog.PARSE_ERRORS, (fault.value,))
     for reason in exchange.finishes:

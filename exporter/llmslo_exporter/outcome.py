@@ -18,6 +18,10 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "ratelimiterror",
         "too_many_requests",
         "throttlingexception",
+        "throttling",  # Alibaba, and the next two
+        "throttling.ratequota",
+        "throttling.allocationquota",
+        "rate_limit_reached_error",  # Moonshot
         "resource_exhausted",
     ),
     Outcome.QUOTA_EXHAUSTED: (
@@ -29,6 +33,10 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "billing_hard_limit_reached",
         "credit_balance_exhausted",
         "insufficient_credits",
+        "insufficient_balance",
+        "exceeded_current_quota_error",  # Moonshot
+        "arrearage",  # Alibaba
+        "budget_exceeded",  # LiteLLM
     ),
     Outcome.OVERLOADED: (
         "overloaded",
@@ -40,6 +48,9 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "serviceunavailableexception",
         "serviceunavailableerror",
         "engine_overloaded",
+        "engine_overloaded_error",  # Moonshot
+        "service_tier_capacity_exceeded",  # Mistral
+        "capacity_exceeded",  # Groq
     ),
     Outcome.SERVER_ERROR: (
         "server_error",
@@ -98,7 +109,12 @@ _CLASSES: dict[Outcome, tuple[str, ...]] = {
         "notfounderror",
     ),
     Outcome.CLIENT_CANCELLED: ("cancelled",),  # Google: the client went
-    Outcome.CONTENT_FILTER: ("content_filter", "content_policy_violation", "responsibleaipolicyviolation"),
+    Outcome.CONTENT_FILTER: (
+        "content_filter",
+        "content_policy_violation",
+        "responsibleaipolicyviolation",
+        "data_inspection_failed",
+    ),
 }
 _CLASS_OF = {word: outcome for outcome, words in _CLASSES.items() for word in words}
 

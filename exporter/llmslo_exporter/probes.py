@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
+import os
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from llmslo_exporter.errors import KernelError
 from llmslo_exporter.libraries import FileKey, Libraries, Target
 from llmslo_exporter.loaders.loader import Loader
+from llmslo_exporter.retiring import Retiring
 from llmslo_exporter.sites import Hook, Site
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,35 @@ _PROGRAMS: dict[Hook, tuple[str | None, str | None]] = {
 }
 
 
+# Called with every piece of data; the others once a connection, so they may stand for every process at any time.
+_FREQUENT = frozenset((Hook.READ, Hook.WRITE, Hook.GET_ERROR))
+
+
+@dataclass(slots=True)
+class _Standing:
+    """The probes of one file. Those of frequent calls stand for every process or for some: never for both for long."""
+
+    descriptor: int  # of the file, to attach to later: the process it was found in may be gone
+    name: str
+    sites: tuple[Site, ...]
+    rare: list[object] = field(default_factory=list)
+    wide: list[object] = field(default_factory=list)
+    by_process: dict[int, list[object]] | None = None  # None: for every process
+    since_s: float = 0.0  # when all of them stood
+
+    @property
+    def path(self) -> str:
+        """A path to the inode, as long as it stands."""
+        return f"/proc/self/fd/{self.descriptor}"
+
+    def links(self) -> Iterator[object]:
+        """Yield everything that is attached."""
+        yield from self.rare
+        yield from self.wide
+        for links in (self.by_process or {}).values():
+            yield from links
+
+
 def _programs(site: Site) -> tuple[str | None, str | None]:
     if site.hook is Hook.READ:
         return _READS[site.length_at], "tls_data_return"
@@ -52,9 +84,9 @@ class Probes:
     def __init__(self, loader: Loader, libraries: Libraries) -> None:
         self._loader = loader
         self._libraries = libraries
-        self._links: dict[FileKey, list[object]] = {}
-        self._sites: dict[FileKey, tuple[Site, ...]] = {}
+        self._standing: dict[FileKey, _Standing] = {}
         self._tracepoints: list[str] = []
+        self._retiring = Retiring(loader.detach)
         self.late = 0  # processes that ended before the attach to their library
 
     def attach_tracepoints(self) -> None:
@@ -73,56 +105,151 @@ class Probes:
         self._tracepoints.append(tracepoint)
 
     def attach(self, targets: Iterable[Target]) -> None:
-        """Attach to files; one that fails is offered again by `Libraries.see`."""
+        """Attach to files; one that fails is offered again by `Libraries.see`, and hinders no other."""
         for target in targets:
-            links: list[object] = []
+            self.detach((target.key,))  # its bytes were written over: what stands there is of the old ones
             try:
-                for site in target.sites:
-                    self._attach_site(target.path, site, links)
-            except KernelError as error:
-                for link in links:
-                    self._loader.detach(link)
+                standing = self._attached(target)
+            except (KernelError, OSError) as error:
                 self._libraries.failed(target.key)
                 self.late += 1
                 log.debug("attach failed", extra={"file": target.name, "reason": str(error)})
                 continue
-            self._links[target.key] = links
-            self._sites[target.key] = target.sites
-            log.info("probes attached", extra={"file": target.name, "probes": len(links)})
+            self._standing[target.key] = standing
+            log.info("probes attached", extra={"file": target.name, "probes": len(list(standing.links()))})
 
-    def _attach_site(self, path: str, site: Site, links: list[object]) -> None:
-        enter, leave = _programs(site)
-        if leave:
-            links.append(self._loader.attach_probe(leave, path, site.offset, is_return=True))
-        if enter:
-            links.append(self._loader.attach_probe(enter, path, site.offset, is_return=False))
+    def _attached(self, target: Target) -> _Standing:
+        descriptor = os.open(target.path, os.O_PATH | os.O_CLOEXEC)
+        standing = _Standing(descriptor, target.name, target.sites)
+        try:
+            self._attach_sites(standing, standing.rare, is_frequent=False)
+            self._attach_sites(standing, standing.wide, is_frequent=True)
+        except BaseException:
+            self._retire(standing)
+            raise
+        standing.since_s = time.monotonic()
+        return standing
+
+    def _attach_sites(self, standing: _Standing, links: list[object], *, is_frequent: bool, pid: int = 0) -> None:
+        """Attach to the frequent or the rare calls; what stands is in `links`, also where one fails."""
+        for site in standing.sites:
+            if (site.hook in _FREQUENT) is not is_frequent:
+                continue
+            enter, leave = _programs(site)
+            for program in filter(None, (leave, enter)):
+                is_return = program is leave
+                link = self._loader.attach_probe(program, standing.path, site.offset, is_return=is_return, pid=pid)
+                links.append(link)
 
     def detach(self, keys: Iterable[FileKey]) -> None:
-        """Remove the probes of files that nobody uses any more, in the background: the kernel takes 0.1 s for each."""
-        links: list[object] = []
+        """Remove the probes of files that nobody uses any more."""
         for key in keys:
-            self._sites.pop(key, None)
-            links += self._links.pop(key, [])
-        if links:
-            threading.Thread(target=self._remove, args=(links,), name="detach", daemon=True).start()
+            standing = self._standing.pop(key, None)
+            if standing is not None:
+                self._retire(standing)
 
-    def _remove(self, links: Iterable[object]) -> None:
-        for link in links:
-            self._loader.detach(link)
+    def _retire(self, standing: _Standing) -> None:
+        self._retiring.add(standing.links())
+        os.close(standing.descriptor)
+
+    def for_all(self, key: FileKey) -> bool:
+        """Let the frequent calls of a file be seen in every process that maps it; False: it failed, all as before."""
+        standing = self._standing.get(key)
+        if standing is None or standing.by_process is None:
+            return True
+        links: list[object] = []
+        try:
+            self._attach_sites(standing, links, is_frequent=True)
+        except KernelError as error:
+            self._retiring.add(links)
+            self._libraries.refused["attach"] += 1
+            log.warning("attach failed", extra={"file": standing.name, "reason": str(error)})
+            return False
+        for held in standing.by_process.values():
+            self._retiring.add(held)
+        standing.wide, standing.by_process = links, None
+        return True
+
+    def only_for(self, key: FileKey, pids: Collection[int]) -> bool:
+        """Let the frequent calls of a file be seen in these processes alone; False: it failed, all as before.
+
+        Attaches before it detaches, so nobody who stays misses a call.
+        """
+        standing = self._standing.get(key)
+        if standing is None:
+            return True
+        held = dict(standing.by_process or {})
+        for pid in set(pids) - held.keys():
+            links: list[object] = []
+            try:
+                self._attach_sites(standing, links, is_frequent=True, pid=pid)
+            except KernelError as error:
+                self._retiring.add(links)
+                if not _is_alive(pid):
+                    continue
+                log.warning("attach failed", extra={"file": standing.name, "reason": str(error)})
+                self._libraries.refused["attach"] += 1
+                self._give_back(standing, held)
+                return False
+            held[pid] = links
+        self._retiring.add(standing.wide)
+        for pid in held.keys() - set(pids):
+            self._retiring.add(held.pop(pid))
+        standing.wide, standing.by_process = [], held
+        return True
+
+    def _give_back(self, standing: _Standing, held: dict[int, list[object]]) -> None:
+        """Let go what was attached to for processes on the way to a failure."""
+        for pid in held.keys() - (standing.by_process or {}).keys():
+            self._retiring.add(held[pid])
+
+    def since_s(self, key: FileKey) -> float:
+        """Return since when a file is probed for whoever maps it; now where that is some processes only, or none."""
+        standing = self._standing.get(key)
+        return time.monotonic() if standing is None or standing.by_process is not None else standing.since_s
+
+    def is_by_process(self, key: FileKey) -> bool:
+        """Tell whether the frequent calls of a file are seen in some processes only."""
+        standing = self._standing.get(key)
+        return standing is not None and standing.by_process is not None
+
+    @property
+    def retiring(self) -> int:
+        """How many probes wait to be removed."""
+        return len(self._retiring)
+
+    def close(self) -> None:
+        """Let the files go; the loader removes what stands."""
+        self._retiring.close()
+        for standing in self._standing.values():
+            os.close(standing.descriptor)
+        self._standing.clear()
 
     def is_attached(self) -> bool:
         """Tell whether the node-wide hooks stand."""
         return len(self._tracepoints) > len(TRACEPOINTS)
 
     def attached(self) -> dict[str, float]:
-        """Return the number of attached sites by hook."""
+        """Return the number of attached sites by hook; one that stands for some processes only counts once."""
         counts: Counter[str] = Counter(dict.fromkeys((hook.value for hook in Hook), 0))
-        counts.update(site.hook.value for sites in self._sites.values() for site in sites)
+        counts.update(site.hook.value for standing in self._standing.values() for site in standing.sites)
         counts.update(self._tracepoints)
         return dict(counts)
 
     def single_stepped(self) -> dict[str, float]:
         """Return the number of sites whose instruction the kernel must single-step, by hook."""
         counts: Counter[str] = Counter(dict.fromkeys((hook.value for hook in Hook), 0))
-        counts.update(site.hook.value for sites in self._sites.values() for site in sites if not site.emulated)
+        counts.update(
+            site.hook.value for standing in self._standing.values() for site in standing.sites if not site.emulated
+        )
         return dict(counts)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

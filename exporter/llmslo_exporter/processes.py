@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 MAX_PROCESSES = 65_536  # about 600 bytes each
 _MAX_CGROUP_BYTES = 65_536
+_MAX_PATH = 1_024  # characters kept of a path, its end: a cgroup's may have 4 096, one of Kubernetes has 200
+_MAX_HIERARCHIES = 16  # version 1 has a dozen
 _MAX_STAT_BYTES = 4_096
 _START_FIELD = 22 - 3  # counted from the state, field 3, which follows the command
 _MEMORY_FIELD = 23 - 3
@@ -39,6 +41,7 @@ class Process:
     memory_bytes: int  # changes when a library is loaded
     name: str  # base name of the executable of the thread-group leader
     cgroups: tuple[CgroupLine, ...]
+    path: str = ""  # of that executable, in its own mount namespace
 
 
 class Processes:
@@ -65,6 +68,10 @@ class Processes:
         if len(self._known) > self._limit:
             self._evict()
         return found
+
+    def known(self, pid: int) -> Process | None:
+        """Return the facts as they were last read."""
+        return self._known.get(pid)
 
     def of(self, pid: int) -> Process | None:
         """Return the facts known of `pid`, reading them where there are none."""
@@ -136,8 +143,15 @@ def _read(proc: Path, pid: int) -> Process | None:
         return None  # gone, a kernel thread, or not ours to read
     if stat is None or cgroups is None:
         return None
-    name = executable.removesuffix(" (deleted)").rpartition("/")[2]
-    return Process(pid, stat.start_ticks, stat.memory_bytes, name, parse_cgroups(cgroups))
+    path = executable.removesuffix(" (deleted)")[-_MAX_PATH:]
+    return Process(
+        pid, stat.start_ticks, stat.memory_bytes, path.rpartition("/")[2], _bounded(parse_cgroups(cgroups)), path
+    )
+
+
+def _bounded(lines: tuple[CgroupLine, ...]) -> tuple[CgroupLine, ...]:
+    kept = lines[:_MAX_HIERARCHIES]
+    return tuple(replace(line, path=line.path[-_MAX_PATH:]) if len(line.path) > _MAX_PATH else line for line in kept)
 
 
 def _stat(proc: Path, pid: int) -> Stat | None:

@@ -23,12 +23,15 @@ from llmslo_exporter.http1 import (
     parse_request_head,
     parse_response_head,
 )
-from llmslo_exporter.inflate import OTHER_CODING, Inflate, body_coding, coding
+from llmslo_exporter.inflate import OTHER_CODING, Inflate, body_codings, coding
 from llmslo_exporter.providers import Evidence, provider_of
+from llmslo_exporter.ratelimits import ratelimits
 from llmslo_exporter.replay import replay
 from llmslo_exporter.summary import End, FinishReason, Summary
 from llmslo_exporter.tokens import best_tokens
 
+# Parsed JSON takes up to twenty times its bytes; of a longer body only both ends are read.
+MAX_PARSED_BYTES = 2 * 1024 * 1024
 # Longer than any model's name; a path of a fine-tuned one is about 80 characters.
 MAX_MODEL_CHARS = 128
 
@@ -132,6 +135,7 @@ def _exchange(summary: Summary, call: _Call, head: ResponseHead | None, reply: _
         handshake_s=summary.handshake_s,
         encoding=reply.coding,
         faults=reply.faults,
+        ratelimits=ratelimits(head.headers) if head is not None else (),
     )
 
 
@@ -174,7 +178,8 @@ def _counted_reply(dialect: Dialect, summary: Summary, head: ResponseHead, asked
     facts = excerpt_facts(dialect, content_type, summary.response_body, summary.response_tail)
     if summary.error_seen and facts.error is None:
         facts = facts.then(Facts(error=facts.likely_error))
-    choices = max(asked.choices, summary.choices_seen, 1)
+    is_first_unsaid = dialect.wire.omits_first and summary.choices_seen > 0 and not summary.first_choice_seen
+    choices = max(asked.choices, summary.choices_seen + is_first_unsaid, 1)
     counted = tuple(reason for reason in FinishReason for _ in range(min(summary.finishes[reason], choices)))
     # The excerpt's reasons stand in only where the automaton saw none.
     finishes = counted or tuple(facts.finishes.values())
@@ -221,21 +226,29 @@ def _replayed_reply(dialect: Dialect, summary: Summary, head: ResponseHead, aske
         is_blind=lost,
         ttft_unknown=lost and run.first_token_s is None and head.is_success,
         coding=None if name == "identity" else name,
-        faults=_faults({Fault.EVENT: run.facts.unreadable, Fault.ENCODING: not (run.opened or summary.pieces_lost)}),
+        faults=_faults(
+            {
+                Fault.EVENT: run.facts.unreadable,
+                Fault.ENCODING: not (run.opened or summary.pieces_lost),
+                Fault.SIZE: run.overflowed,
+            }
+        ),
     )
 
 
 def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Reply:
     """Read an answer that is no stream: its pieces, or what is left when some are missing."""
     start = summary.pieces[0].data if summary.pieces else b""
-    inflate = Inflate(body_coding(head.headers.joined("content-encoding"), start))
+    inflate = Inflate(body_codings(head.headers.joined("content-encoding"), start))
     content = b"".join(inflate.feed(piece.data) for piece in summary.pieces)
     is_whole = bool(content) and inflate.readable and not summary.pieces_lost
-    facts = dialect.answer(content) if is_whole else Facts()
+    is_parsed = is_whole and len(content) <= MAX_PARSED_BYTES
+    facts = dialect.answer(content) if is_parsed else Facts()
+    is_json = facts != Facts() or (is_parsed and parse_json(content) is not None)
     if facts == Facts():
-        facts = dialect.cut_answer(content or summary.response_body, summary.response_tail or content)
+        end = summary.response_tail or (b"" if inflate.overflowed else content)
+        facts = dialect.cut_answer(content or summary.response_body, end)
     facts = dialect.headers(head.headers).then(facts)
-    is_json = is_whole and parse_json(content) is not None
     is_ended = summary.response_complete or summary.end is End.NEXT or (head.ends_at_close and is_json)
     return _Reply(
         facts=facts,
@@ -244,8 +257,9 @@ def _whole_reply(dialect: Dialect, summary: Summary, head: ResponseHead) -> _Rep
         # An error may come as a page of HTML from whatever stands in between.
         faults=_faults(
             {
-                Fault.JSON: is_whole and is_ended and head.is_success and not is_json,
+                Fault.JSON: is_parsed and is_ended and head.is_success and not is_json,
                 Fault.ENCODING: not (inflate.opened or summary.pieces_lost),
+                Fault.SIZE: inflate.overflowed,
             }
         ),
     )

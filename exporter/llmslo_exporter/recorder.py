@@ -7,6 +7,7 @@ from threading import Lock
 
 from llmslo_exporter import catalog
 from llmslo_exporter.admission import Admission, Place
+from llmslo_exporter.catalog import Limits
 from llmslo_exporter.exchange import Exchange
 from llmslo_exporter.identity import Workload
 from llmslo_exporter.observe import InFlight, is_answered, observe, observe_in_flight
@@ -21,6 +22,12 @@ class Recorder:
         self._store = store
         self._admission = admission
         self._lock = Lock()
+
+    def resize(self, limits: Limits) -> None:
+        """Take other caps from now on; what is held beyond them stays until it is idle."""
+        with self._lock:
+            self._admission.resize(limits)
+        self._store.resize(limits)
 
     def record(self, exchange: Exchange, workload: Workload) -> None:
         """Count one ended exchange."""
@@ -54,6 +61,8 @@ class Recorder:
 
     def show_in_flight(self, flights: Iterable[InFlight]) -> None:
         """Set the gauges to what is under way now; all others become 0."""
+        # Whoever knows them may hold a lock while it tells, under which it also records: not both in two orders.
+        flights = tuple(flights)
         with self._lock:
             placed = [
                 (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llmslo_exporter.dialects.dialect import Dialect, Facts
 from llmslo_exporter.excerpt import Events, event_facts
 from llmslo_exporter.http1 import ResponseHead
-from llmslo_exporter.inflate import Inflate, body_coding
+from llmslo_exporter.inflate import Inflate, body_codings
 from llmslo_exporter.sse import Event
 from llmslo_exporter.summary import Piece
 from llmslo_exporter.wire import Content
@@ -26,6 +26,7 @@ class Replay:
     content_events: int
     terminal_s: float | None
     opened: bool  # every piece could be
+    overflowed: bool  # they open to more than is read
     readable: bool  # they could, and every event was within the bound
 
 
@@ -61,7 +62,7 @@ def replay(dialect: Dialect, head: ResponseHead, pieces: Iterable[Piece]) -> Rep
     """Measure a stream from the pieces of its encoded body, in their order."""
     pieces = tuple(pieces)
     start = pieces[0].data if pieces else b""
-    inflate = Inflate(body_coding(head.headers.joined("content-encoding"), start))
+    inflate = Inflate(body_codings(head.headers.joined("content-encoding"), start))
     events = Events(head.headers.joined("content-type"))
     meter = _Meter()
     for piece in pieces:
@@ -81,5 +82,6 @@ def replay(dialect: Dialect, head: ResponseHead, pieces: Iterable[Piece]) -> Rep
         content_events=meter.content_events,
         terminal_s=meter.terminal_s,
         opened=inflate.opened,
+        overflowed=inflate.overflowed,
         readable=inflate.readable and not events.dropped,
     )

@@ -104,7 +104,7 @@ class Builder:
 
         A pattern's last byte raises its action. Returns the states by what has been matched.
         """
-        prefixes = {p[:i] for p in patterns for i in range(len(p) + 1)}
+        prefixes = {p[:i] for p in patterns for i in range(len(p) + 1)} | {b""}
         numbers = {p: self.state(f"{name}:{p!r}") for p in sorted(prefixes)}
         for prefix, number in numbers.items():
             for byte in range(256):

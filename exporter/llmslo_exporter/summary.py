@@ -108,6 +108,7 @@ class Summary:
     response_body: bytes  # first 1 KiB of the body, transfer coding removed (streams)
     response_tail: bytes  # last 2 KiB of the body, transfer coding removed (streams)
     pieces: tuple[Piece, ...]  # non-stream and compressed bodies, transfer coding removed
+    first_choice_seen: bool = True  # index 0 was among those seen
 
     def __repr__(self) -> str:
         return f"Summary(key={self.key}, role={self.role.value}, end={self.end.name}, events={self.content_events})"

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from llmslo_exporter.automaton import PACKED_BYTES, compile_wires
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import WIRES
 from llmslo_exporter.errors import SetupError
 from llmslo_exporter.loaders.sources import TABLE, bpf_file
 from llmslo_exporter.wire import Wire
@@ -21,14 +21,13 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 
 def tables() -> Iterator[bytes]:
     """Yield each `struct automaton`, one at a time: as built if that was of these dialects, else compiled now."""
-    wires = [dialect.wire for dialect in DIALECTS]
     try:
-        built = unpack(bpf_file(TABLE).read_bytes(), wires)
+        built = unpack(bpf_file(TABLE).read_bytes(), WIRES)
     except (OSError, SetupError):
         built = None
     if built is None:
         log.warning("no table of these dialects was built, compiling it", extra={"file": f"bpf/{TABLE}"})
-        yield from compile_wires(wires).pack()
+        yield from compile_wires(WIRES).pack()
     else:
         yield from built
 
@@ -58,4 +57,4 @@ def _digest(wires: Sequence[Wire], body: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(pack([dialect.wire for dialect in DIALECTS]))
+    sys.stdout.buffer.write(pack(WIRES))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
 import logging
-import os
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from llmslo_exporter.assembly import Assembly
 from llmslo_exporter.errors import DecodeError
@@ -22,6 +21,7 @@ from llmslo_exporter.events import (
     RECORD_PIECE,
     RECORD_PROCESS,
     RECORD_TLS_FAILED,
+    RECORD_TLS_NAMED,
     Identity,
     decode_hot,
     decode_process,
@@ -30,27 +30,26 @@ from llmslo_exporter.events import (
     decode_tls_failed,
 )
 from llmslo_exporter.exchange import Exchange
+from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.identity import Workload
+from llmslo_exporter.leaving_out import Patience, Reason
 from llmslo_exporter.ledger import Entry, Ledger, is_of
-from llmslo_exporter.libraries import Libraries, installed
 from llmslo_exporter.loaders.loader import Loader
 from llmslo_exporter.observe import InFlight
-from llmslo_exporter.probes import Probes
-from llmslo_exporter.processes import Processes
-from llmslo_exporter.providers import known_host
+from llmslo_exporter.providers import known_host, split_host
 from llmslo_exporter.reading import read
-from llmslo_exporter.recorder import Recorder
+from llmslo_exporter.sparing import LeftOut
 from llmslo_exporter.summary import Closer, End, Role, Summary
+from llmslo_exporter.watch import Counts, Watch
 from llmslo_exporter.workload import workload
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 100  # ended exchanges do not wake us: they wait at most so long
-# A new process maps its libraries within milliseconds, an interpreter loads TLS when it is imported.
-LOOKS_S = (0.0, 0.02, 0.1, 0.3, 1.0, 3.0)
+POLL_S = 0.1  # ended exchanges do not wake us: they wait at most so long
+PATIENCE = Patience()
+# Of one turn at the ring: more may come than can be read, and a scrape waits for the turn.
+TURN_S = 0.1
 SWEEP_S = 10.0  # all processes again: a library loaded late, an exit that was missed
-THOROUGH = 6  # of so many sweeps one looks also at processes that seem unchanged: they may have changed their cgroup
-FORGET_S = 60.0  # facts of an ended process: its last exchanges are recorded by then
 SILENT_S = 3600.0  # an exchange without a byte for so long is a leak, not a slow provider (the SDKs give up at 600 s)
 
 
@@ -62,37 +61,43 @@ class _Label:
     exchange: Exchange
 
 
-@dataclass(slots=True)
-class Counts:
-    """What was lost on this side of the ring."""
+class Sink(Protocol):
+    """Who takes what was seen: the store of /metrics, or a table for a person."""
 
-    decode: int = 0
-    no_tls_symbols: int = 0  # processes seen with a TLS that has no hooks
-    late_attach: int = 0  # processes that ended before a file of theirs was read or attached to
+    def record(self, exchange: Exchange, workload: Workload) -> None:
+        """Take one ended exchange."""
+
+    def record_tls_failure(self, provider: str, role: Role, workload: Workload) -> None:
+        """Take one failed handshake with a known provider."""
 
 
 class Tracer:
     """Owns the loader, on a thread of its own from `start` to `close`."""
 
-    def __init__(self, loader: Loader, recorder: Recorder, provider_map: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        loader: Loader,
+        recorder: Sink,
+        provider_map: Mapping[str, str],
+        exclusions: Exclusions,
+        patience: Patience = PATIENCE,
+    ) -> None:
         self._loader = loader
         self._recorder = recorder
         self._provider_map = provider_map
-        self._libraries = Libraries()
-        self._processes = Processes()
         self._ledger = Ledger(loader)
         self._assembly = Assembly()
         self._labels: dict[Identity, _Label] = {}
-        self._unhooked: set[int] = set()
-        self._late: set[int] = set()
-        self._looks: list[tuple[float, int, int]] = []  # when, pid, how many looks before
-        self._sweeps = 1  # the start looked at all of them
+        self._turn_ends_s = 0.0
+        self._is_cut = False
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracer", daemon=True)
-        self.probes = Probes(loader, self._libraries)
         self.counts = Counts()
+        self._watch = Watch(loader, self.counts, exclusions, patience)
+        self._processes = self._watch.processes
+        self.probes = self._watch.probes
         self.failure: BaseException | None = None
         self._handlers: dict[int, Callable[[bytes], None]] = {
             RECORD_EXCHANGE: self._take_exchange,
@@ -100,18 +105,23 @@ class Tracer:
             RECORD_PROCESS: self._take_process,
             RECORD_EXIT: self._take_process,
             RECORD_TLS_FAILED: self._take_tls_failed,
+            RECORD_TLS_NAMED: self._take_tls_named,
         }
 
     def start(self) -> None:
         """Attach everything that is there now, then go on in the background."""
         with self._lock:
             self._loader.open_ring(self._sample)
-            self.probes.attach_tracepoints()
-            for pid in _pids():
-                self._see(pid)
-            self.probes.attach(self._libraries.prepare(installed(os.environ.get("PATH", os.defpath))))
+            self._watch.start()
         self._thread.start()
         self._ready.set()
+
+    def reconfigure(self, provider_map: Mapping[str, str], exclusions: Exclusions) -> None:
+        """Name providers and leave out processes by these settings from now on."""
+        with self._lock:
+            self._provider_map = provider_map
+            self._watch.sparing.reconfigure(exclusions)
+            self._labels.clear()
 
     def is_ready(self) -> bool:
         """Tell whether the probes stand and the ring is read."""
@@ -120,7 +130,7 @@ class Tracer:
     def drain(self) -> None:
         """Take what the ring holds now."""
         with self._lock:
-            self._loader.consume()
+            self._consume()
 
     def close(self) -> None:
         """Stop, take what is left, and unload."""
@@ -128,7 +138,9 @@ class Tracer:
         if self._thread.is_alive():
             self._thread.join()
         with self._lock:
-            self._loader.consume()
+            if self._ready.is_set():
+                self._consume()
+            self._watch.close()
             self._loader.close()
 
     def wait(self) -> None:
@@ -137,33 +149,41 @@ class Tracer:
 
     def _run(self) -> None:
         poll = select.poll()
-        poll.register(self._loader.ring_fd(), select.POLLIN)
+        for descriptor in (self._loader.ring_fd(), *self._watch.descriptors()):
+            poll.register(descriptor, select.POLLIN)
         next_sweep = time.monotonic() + SWEEP_S
         try:
             while not self._stopping.is_set():
-                poll.poll(self._patience_ms())
+                poll.poll(self._watch.due_s(POLL_S) * 1000)
                 with self._lock:
-                    self._loader.consume()
-                    self._look_again(time.monotonic())
-                    if time.monotonic() >= next_sweep:
-                        self._sweep()
+                    self._consume()
+                    self._watch.turn(self._is_calling)
+                    if time.monotonic() >= next_sweep or self._watch.is_behind():
+                        self._sweep_if_possible()
                         next_sweep = time.monotonic() + SWEEP_S
         except BaseException as error:
             self.failure = error
             raise
 
-    def _patience_ms(self) -> float:
-        if not self._looks:
-            return POLL_MS
-        return min(POLL_MS, max(0.0, (self._looks[0][0] - time.monotonic()) * 1000))
+    def _consume(self) -> bool:
+        """Take what is in the ring, for so long; return whether that was all."""
+        self._turn_ends_s = time.monotonic() + TURN_S
+        self._is_cut = False
+        self._loader.consume()
+        return not self._is_cut
 
-    def _sample(self, raw: bytes) -> None:
+    def _sample(self, raw: bytes) -> bool:
         try:
             kind, _ = RECORD_HEAD.unpack_from(raw)
             self._handlers[kind](raw)
         except (DecodeError, KeyError, ValueError):
             self.counts.decode += 1
             log.debug("record not understood", extra={"bytes": len(raw)})
+        except Exception as error:  # a bug of ours that one exchange brings out must not cost the others
+            self.counts.decode += 1
+            log.exception("record not read", exc_info=error)
+        self._is_cut = time.monotonic() > self._turn_ends_s
+        return not self._is_cut
 
     def _take_exchange(self, raw: bytes) -> None:
         identity = decode_hot(memoryview(raw)[HOT_AT:]).identity
@@ -172,10 +192,11 @@ class Tracer:
 
     def _record(self, summary: Summary) -> None:
         process = self._processes.of(summary.pid)
-        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        exchange = self._read(summary)
         if exchange is None:  # a call of something else on a path that ends alike
             return
         owner = workload(process) if process else Workload("", summary.comm or workload(None).workload)
+        self._watch.sparing.called(summary.pid)
         self._recorder.record(exchange, owner)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("exchange", extra=_facts(summary, exchange, owner))
@@ -186,8 +207,7 @@ class Tracer:
             if not _has_threads(event.pid):  # the main thread may end before the others
                 self._gone(event.pid)
         else:
-            self._see(event.pid)
-            heapq.heappush(self._looks, (time.monotonic() + LOOKS_S[1], event.pid, 1))
+            self._watch.began(event.pid)
 
     def _take_tls_failed(self, raw: bytes) -> None:
         event = decode_tls_failed(raw)
@@ -195,35 +215,24 @@ class Tracer:
         if provider is not None:
             self._recorder.record_tls_failure(provider, Role.CLIENT, workload(self._processes.of(event.pid)))
 
-    def _see(self, pid: int) -> None:
-        if pid == os.getpid():
-            return
-        self._processes.see(pid)
-        missed = self._missed()
-        self.probes.attach(self._libraries.see(pid))
-        if self._missed() != missed and pid not in self._late:
-            self._late.add(pid)
-            self.counts.late_attach += 1
-        if self._libraries.unhooked(pid) and pid not in self._unhooked:
-            self._unhooked.add(pid)
-            self.counts.no_tls_symbols += 1
+    def _take_tls_named(self, raw: bytes) -> None:
+        event = decode_tls_failed(raw)
+        if known_host(event.sni) is not None or event.sni in self._hosts():
+            self._watch.sparing.named(event.pid)
 
-    def _look_again(self, now_s: float) -> None:
-        while self._looks and self._looks[0][0] <= now_s:
-            _, pid, looks = heapq.heappop(self._looks)
-            self._see(pid)
-            if looks + 1 < len(LOOKS_S):
-                heapq.heappush(self._looks, (now_s + LOOKS_S[looks + 1] - LOOKS_S[looks], pid, looks + 1))
+    def _hosts(self) -> frozenset[str]:
+        return frozenset(split_host(name)[0] for name in self._provider_map)
+
+    def _is_calling(self, pid: int) -> bool:
+        """Tell whether a process has an exchange open, one seen half included."""
+        return any(entry.hot.tgid == pid for entry in self._ledger.entries())
 
     def _gone(self, pid: int) -> None:
         """End what the process left open. Its sockets, and what hangs on them, the kernel has closed itself."""
         for entry in tuple(self._ledger.entries()):
             if is_of(entry, pid):
                 self._end(entry, End.EXITED, Closer.THIS)
-        self._unhooked.discard(pid)
-        self._late.discard(pid)
-        self.probes.detach(self._libraries.gone(pid))
-        self._processes.gone(pid, time.monotonic())
+        self._watch.ended(pid)
 
     def _end(self, found: Entry, end: End, closer: Closer) -> None:
         entry = self._ledger.again(found)
@@ -235,21 +244,19 @@ class Tracer:
             pieces = self._assembly.take(entry.hot.identity)
             self._record(replace(summary, pieces=pieces or (), pieces_lost=summary.pieces_lost or pieces is None))
 
+    def _sweep_if_possible(self) -> None:
+        try:
+            self._sweep()
+        except OSError as error:  # no descriptor left to list the processes with
+            log.warning("no sweep", extra={"reason": str(error)})
+
     def _sweep(self) -> None:
         now_s = time.monotonic()
         # Before the list of processes: one that is born after it, and asks at once, is not dead.
         opened = tuple(self._ledger.entries())
-        live = set(_pids())
-        is_thorough = self._sweeps % THOROUGH == 0
-        self._sweeps += 1
-        for pid in live:
-            if is_thorough or not self._processes.is_as_seen(pid):
-                self._see(pid)
-        for pid in self._libraries.pids - live:
+        live, gone = self._watch.sweep()
+        for pid in gone:
             self._gone(pid)
-        self._late &= live
-        self._processes.sweep(live, now_s)
-        self._processes.forget(now_s - FORGET_S)
         for entry in opened:
             if entry.hot.is_tls and entry.hot.tgid not in live:
                 self._end(entry, End.EXITED, Closer.THIS)
@@ -263,30 +270,28 @@ class Tracer:
         if not waiting:
             return
         opened = {entry.hot.identity for entry in self._ledger.entries()}
-        self._loader.consume()  # the record of what was open neither before nor at the look is in the ring
-        self._assembly.forget(waiting - opened)
+        if self._consume():  # the record of what was open neither before nor at the look is in the ring
+            self._assembly.forget(waiting - opened)
 
-    def in_flight(self) -> Iterator[InFlight]:
-        """Yield the exchanges under way, from the kernel's own table."""
-        with self._lock:
+    def in_flight(self) -> tuple[InFlight, ...]:
+        """Return the exchanges under way, from the kernel's own table."""
+        with self._lock:  # not while others take what is returned: who records holds a lock of its own
             now_s = time.monotonic()
-            seen: dict[Identity, _Label] = {}
-            for entry in self._ledger.entries():
-                label = None if entry.is_mid_stream else self._label(entry)
-                if label is None:
-                    continue
-                seen[entry.hot.identity] = label
-                exchange = label.exchange
-                yield InFlight(
-                    role=entry.hot.role,
-                    provider=exchange.provider,
-                    model=exchange.model,
-                    operation=exchange.operation,
-                    workload=workload(self._processes.of(entry.hot.tgid)),
-                    phase="streaming" if entry.hot.first_token_ns else "first_token",
-                    age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
-                )
-            self._labels = seen
+            labels = ((entry, self._label(entry)) for entry in self._ledger.entries() if not entry.is_mid_stream)
+            known = [(entry, label) for entry, label in labels if label is not None]
+            self._labels = {entry.hot.identity: label for entry, label in known}
+            return tuple(self._flight(entry, label.exchange, now_s) for entry, label in known)
+
+    def _flight(self, entry: Entry, exchange: Exchange, now_s: float) -> InFlight:
+        return InFlight(
+            role=entry.hot.role,
+            provider=exchange.provider,
+            model=exchange.model,
+            operation=exchange.operation,
+            workload=workload(self._processes.of(entry.hot.tgid)),
+            phase="streaming" if entry.hot.is_streaming else "first_token",
+            age_s=max(0.0, now_s - entry.hot.start_ns * 1e-9),
+        )
 
     def _label(self, entry: Entry) -> _Label | None:
         has_answer = bool(entry.hot.first_byte_ns)
@@ -296,13 +301,29 @@ class Tracer:
         summary = self._ledger.summary(entry, End.SWEPT, Closer.NONE)
         if summary is None:
             return None
-        process = self._processes.of(summary.pid)
-        exchange = read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+        # What the answer holds takes most of the time, and names something only where the request does not.
+        exchange = self._read(replace(summary, response_body=b"", response_tail=b""))
+        if exchange is not None and exchange.model is None:
+            exchange = self._read(summary)
         return _Label(has_answer, exchange) if exchange else None
 
-    def _missed(self) -> int:
-        """Return how many files could not be read or attached to: of one process there may be several."""
-        return self.probes.late + self._libraries.refused["unreadable"]
+    def _read(self, summary: Summary) -> Exchange | None:
+        process = self._processes.of(summary.pid)
+        return read(summary, provider_map=self._provider_map, process=process.name if process else summary.comm)
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return the processes whose TLS is not read now."""
+        with self._lock:
+            return self._watch.sparing.left_out()
+
+    def left_out_s(self) -> Mapping[Reason, float]:
+        """Return the seconds that processes were left out, all together."""
+        with self._lock:
+            return self._watch.sparing.spent_s()
+
+    def files_refused(self) -> Mapping[str, float]:
+        """Return by reason how often a file or a process was kept from being probed."""
+        return self._watch.refused()
 
     def kernel_counters(self) -> dict[str, int]:
         """Return the kernel's counters by name."""
@@ -315,10 +336,6 @@ def _has_threads(pid: int) -> bool:
         return any(entry.name != str(pid) for entry in Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return False
-
-
-def _pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _facts(summary: Summary, exchange: Exchange, owner: Workload) -> dict[str, object]:

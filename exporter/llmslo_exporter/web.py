@@ -1,208 +1,243 @@
-"""The HTTP side: /metrics, /healthz, /readyz and an index, on few threads and with time limits."""
+"""The HTTP side: /metrics, /healthz, /readyz and an index, to any number of peers of any kind.
+
+One loop owns all connections and never waits for one of them. There is room for so many; when more come, those go that
+behave least like a scrape, which says all of its request at once and takes its page as fast as it can: so it is
+answered whoever else is there.
+"""
 
 from __future__ import annotations
 
 import logging
+import resource
+import selectors
 import socket
-import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import BoundedSemaphore, Lock, Thread
-from typing import Any
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from llmslo_exporter.errors import SetupError
-from llmslo_exporter.exposition import Exposition, compress
 from llmslo_exporter.options import Address
+from llmslo_exporter.pages import METRICS_PATH, Answer, Pages, refusal
+from llmslo_exporter.scrapes import Page, Scrapes
+from llmslo_exporter.visit import Gone, Phase, Request, Visit
 
 log = logging.getLogger(__name__)
 
-# Prometheus replicas, a probe and a person: more at once is not ours to serve.
-MAX_REQUESTS = 16
-# Of one read or write, and of a whole request: a scrape is due every 10 to 60 s.
-SOCKET_S = 10.0
-REQUEST_S = 30.0
-TEXT = "text/plain; charset=utf-8"
-INDEX = b"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>llmslo exporter</title></head>
-<body><h1>llmslo exporter</h1>
-<ul><li><a href="/metrics">/metrics</a></li><li><a href="/healthz">/healthz</a></li>
-<li><a href="/readyz">/readyz</a></li></ul></body></html>
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response."""
-
-    status: HTTPStatus
-    content_type: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """What the server says; `ready` is true when the probes are attached."""
-
-    exposition: Exposition
-    ready: Callable[[], bool]
-
-    def answer(self, path: str, accept: str) -> Answer:
-        """Return the page of `path`."""
-        match path:
-            case "/metrics":
-                body, content_type = self.exposition.render(accept)
-                return Answer(HTTPStatus.OK, content_type, body)
-            case "/healthz":
-                return Answer(HTTPStatus.OK, TEXT, b"ok\n")
-            case "/readyz":
-                if self.ready():
-                    return Answer(HTTPStatus.OK, TEXT, b"ready\n")
-                return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, b"not ready: no probes attached\n")
-            case "/":
-                return Answer(HTTPStatus.OK, "text/html; charset=utf-8", INDEX)
-            case _:
-                return Answer(HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
+# Prometheus replicas, a probe and a person are ten; the rest leaves a crowd time to say what it wants. At most so large
+# a share of the descriptors that the process may have: the probes need theirs.
+MAX_VISITS = 512
+DESCRIPTORS_SHARE = 4
+BACKLOG = 1024
+ACCEPTS = 64  # in a turn of the loop
+TICK_S = 0.25
+# Of all pages that are being written to peers: three of 100 000 series.
+MAX_HELD_BYTES = 64 * 1024 * 1024
+# What the kernel keeps of an answer to a peer that does not read; its own limit is 4 MB each. A page of 10 000 series
+# in gzip is 50 KB.
+SEND_BUFFER_BYTES = 64 * 1024
+# Nobody is called slow before: 100 000 series, not compressed, take 0.1 s on a network of 1 Gbit/s.
+GRACE_S = 0.25
 
 
 class WebServer:
-    """Serves `pages` on a thread of its own, from construction to `close`. Raises SetupError if it cannot listen."""
+    """Serves `pages` on threads of its own, from construction to `close`. Raises SetupError if it cannot listen."""
 
     def __init__(self, address: Address, pages: Pages) -> None:
         try:
-            self._server = _Server(address, pages)
+            self._listener = _listen(address)
         except OSError as error:
             msg = f"cannot listen on {address}: {error.strerror or error}; choose another --web.listen-address"
             raise SetupError(msg) from error
-        self._thread = Thread(target=self._server.serve_forever, name="web", daemon=True)
+        self._pages = pages
+        self._visits: dict[socket.socket, Visit] = {}  # oldest first
+        self._room = min(MAX_VISITS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // DESCRIPTORS_SHARE)
+        self._written: SimpleQueue[Page] = SimpleQueue()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)  # noqa: FBT003 -- as socket has it
+        self._wake_out.setblocking(False)  # noqa: FBT003
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_out, selectors.EVENT_READ)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._stopping = False
+        self._paused_s: float | None = None  # since when nobody is let in
+        self._scrapes = Scrapes(pages, self._deliver)
+        self._thread = Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
 
     @property
     def port(self) -> int:
         """The port it listens on, also when 0 was asked for."""
-        return int(self._server.server_address[1])
+        return int(self._listener.getsockname()[1])
 
     def close(self) -> None:
-        """Stop listening and end the thread; requests under way end by their time limits."""
-        self._server.shutdown()
+        """Stop listening, end the threads and all connections."""
+        self._stopping = True
+        self._wake()
         self._thread.join()
-        self._server.server_close()
+        self._scrapes.close()
+        for visit in tuple(self._visits.values()):
+            self._end(visit)
+        self._selector.close()
+        for sock in (self._listener, self._wake_in, self._wake_out):
+            sock.close()
 
+    def _deliver(self, page: Page) -> None:
+        self._written.put(page)
+        self._wake()
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
+    def _wake(self) -> None:
+        with suppress(OSError):  # full: it wakes anyhow
+            self._wake_in.send(b"\0")
 
-    def __init__(self, address: Address, pages: Pages) -> None:
-        self.pages = pages
-        self._slots = BoundedSemaphore(MAX_REQUESTS)
-        self._deadlines: dict[socket.socket, float] = {}
-        self._lock = Lock()
-        self.address_family, where = _resolve(address)
-        super().__init__((where, address.port), _Handler)
+    def _serve(self) -> None:
+        while not self._stopping:
+            ready = self._selector.select(TICK_S)
+            now_s = time.monotonic()
+            for key, _ in ready:
+                if key.fileobj is self._listener:
+                    self._accept(now_s)
+                elif key.fileobj is self._wake_out:
+                    self._hand_out(now_s)
+                elif key.data is not None and key.fileobj in self._visits:
+                    self._go_on(key.data, now_s)
+            for visit in [visit for visit in self._visits.values() if visit.is_late(now_s)]:
+                self._give_up(visit, now_s)
+            if self._paused_s is not None and (len(self._visits) < self._room or now_s > self._paused_s + TICK_S):
+                self._paused_s = None
+                self._selector.register(self._listener, selectors.EVENT_READ)
 
-    def server_bind(self) -> None:
-        if self.address_family is socket.AF_INET6 and self.server_address[0] == "::":
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        # Not HTTPServer's: it looks up the host's name in the DNS, which may take seconds.
-        socket.socket.setsockopt(self.socket, socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- as socketserver has it
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
+    def _give_up(self, visit: Visit, now_s: float) -> None:
+        if visit.phase is not Phase.WAITING or visit.request is None:
+            self._end(visit)
             return
-        with self._lock:
-            self._deadlines[request] = time.monotonic() + REQUEST_S
+        self._scrapes.forget(visit.request, visit)
+        self._hand(visit, Page((visit,), refusal(HTTPStatus.SERVICE_UNAVAILABLE, "no page in time"), ""), now_s)
+
+    def _pause(self, now_s: float) -> None:
+        """Leave the others in the backlog for a moment, which costs nothing."""
+        self._paused_s = now_s
+        self._selector.unregister(self._listener)
+
+    def _accept(self, now_s: float) -> None:
+        for _ in range(ACCEPTS):
+            if len(self._visits) >= self._room and not self._make_room(now_s):
+                self._pause(now_s)
+                return
+            try:
+                sock, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                log.warning("cannot accept", extra={"reason": str(error)})
+                self._pause(now_s)
+                return
+            visit = self._visits[sock] = Visit(sock, now_s)
+            self._selector.register(sock, selectors.EVENT_READ, visit)
+            self._go_on(visit, now_s)
+
+    def _make_room(self, now_s: float) -> bool:
+        """End the visit that is least likely a scrape; return False where each of them may be one."""
+        idle = (visit for visit in self._visits.values() if visit.phase in {Phase.READING, Phase.LINGERING})
+        slow = (
+            visit for visit in self._visits.values() if visit.phase is Phase.WRITING and visit.age_s(now_s) > GRACE_S
+        )
+        victim = next(idle, None) or min(slow, key=lambda visit: visit.rate(now_s), default=None)
+        if victim is None:
+            return False
+        self._end(victim)
+        return True
+
+    def _go_on(self, visit: Visit, now_s: float) -> None:
         try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
-            self._free(request)
-            raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free(request)
-
-    def service_actions(self) -> None:
-        # Every half second: a peer that sends a byte now and then must not hold a thread for ever.
-        now = time.monotonic()
-        with self._lock:
-            late = [request for request, deadline in self._deadlines.items() if deadline < now]
-            for request in late:
-                del self._deadlines[request]
-                with suppress(OSError):  # the peer or the thread was faster
-                    request.shutdown(socket.SHUT_RDWR)
-
-    def _free(self, request: socket.socket) -> None:
-        with self._lock:
-            self._deadlines.pop(request, None)
-        self._slots.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002
-        error = sys.exc_info()[1]
-        if isinstance(error, OSError):
-            log.debug("client went away", extra={"reason": type(error).__name__})
-        else:
-            log.error("request failed", exc_info=error)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = SOCKET_S
-    server_version = "llmslo-exporter"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        self._send(body=True)
-
-    def do_HEAD(self) -> None:
-        self._send(body=False)
-
-    def _send(self, *, body: bool) -> None:
-        path = self.path.partition("?")[0]
-        try:
-            answer = self.server.pages.answer(path, self.headers.get("Accept", ""))
-        except Exception:
+            if visit.phase is Phase.WRITING:
+                self._write(visit, now_s)
+                return
+            refused = visit.read(now_s)
+            if refused is not None:
+                self._answer(visit, refused, now_s)
+            elif visit.phase is Phase.READING and visit.request is not None:
+                log.debug("http request")  # not its line: what a stranger sends does not belong in our log
+                self._begin(visit, visit.request, now_s)
+        except Gone:
+            self._end(visit)
+        except Exception:  # a bug that one request brings out must not end the service for the others
             log.exception("request failed")
-            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, TEXT, b"internal error, see the log\n")
-        self._write(answer, body=body)
+            self._end(visit)
 
-    def _write(self, answer: Answer, *, body: bool) -> None:
-        content = answer.body
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Vary", "Accept, Accept-Encoding")
-        if takes_gzip(self.headers.get("Accept-Encoding", "")):
-            content = compress(content)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
+    def _begin(self, visit: Visit, request: Request, now_s: float) -> None:
+        if request.path == METRICS_PATH:
+            visit.wait(now_s)
+            self._selector.unregister(visit.sock)
+            self._scrapes.ask(request, visit)
+        else:
+            self._answer(visit, self._pages.answer(request.path), now_s)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 -- as http.server names it
-        # Not the line itself: whatever a stranger sends does not belong in our log.
-        log.debug("http request", extra={"client": self.client_address[0]})
+    def _answer(self, visit: Visit, answer: Answer, now_s: float, coding: str = "") -> None:
+        visit.answer(answer, coding, now_s)
+        self._write(visit, now_s)
+
+    def _write(self, visit: Visit, now_s: float) -> None:
+        visit.write(now_s)
+        events = selectors.EVENT_WRITE if visit.phase is Phase.WRITING else selectors.EVENT_READ
+        try:
+            self._selector.modify(visit.sock, events, visit)
+        except KeyError:  # it was waiting for its page
+            self._selector.register(visit.sock, events, visit)
+
+    def _hand_out(self, now_s: float) -> None:
+        with suppress(OSError):
+            self._wake_out.recv(4096)
+        with suppress(Empty):
+            while True:
+                page = self._written.get_nowait()
+                for visit in page.visits:
+                    if visit.phase is Phase.WAITING and visit.sock in self._visits:
+                        self._hand(visit, page, now_s)
+                self._shed(now_s)
+
+    def _hand(self, visit: Visit, page: Page, now_s: float) -> None:
+        try:
+            self._answer(visit, page.answer, now_s, page.coding)
+        except Gone:
+            self._end(visit)
+
+    def _shed(self, now_s: float) -> None:
+        """End those that take their pages slowest until the rest fit into memory."""
+        writing = [visit for visit in self._visits.values() if visit.body]
+        writing.sort(key=lambda visit: (visit.age_s(now_s) <= GRACE_S, visit.rate(now_s)))
+        held = {id(visit.body): len(visit.body) for visit in writing}
+        for visit in writing:
+            if sum(held.values()) <= MAX_HELD_BYTES or len(held) == 1:
+                return
+            which = id(visit.body)
+            self._end(visit)
+            if not any(id(other.body) == which for other in self._visits.values()):
+                del held[which]
+
+    def _end(self, visit: Visit) -> None:
+        with suppress(KeyError, ValueError):  # it was waiting for its page, or its socket is closed
+            self._selector.unregister(visit.sock)
+        self._visits.pop(visit.sock, None)
+        visit.close()
 
 
-def takes_gzip(accept_encoding: str) -> bool:
-    """Return whether the header allows gzip: named, or by `*`, and not with q=0 (RFC 9110 12.5.3)."""
-    allowed: dict[str, bool] = {}
-    for item in accept_encoding.lower().split(","):
-        name, _, rest = item.partition(";")
-        key, _, quality = rest.partition("=")
-        allowed[name.strip()] = not (key.strip() == "q" and quality.strip().strip("0") in {"", "."})
-    return allowed.get("gzip", allowed.get("*", False))
+def _listen(address: Address) -> socket.socket:
+    family, where = _resolve(address)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family is socket.AF_INET6 and where == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # its connections inherit it
+        listener.bind((where, address.port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)  # noqa: FBT003 -- as socket has it
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _resolve(address: Address) -> tuple[socket.AddressFamily, str]:

@@ -84,8 +84,10 @@ class Wire:
     """The bytes that matter in one dialect's streams.
 
     `paths`: endings of the request path (what follows is a blank, `?`), e.g. "/chat/completions".
+    `sockets`: such endings where a GET may open a WebSocket.
     `output`, `reasoning`: JSON keys whose non-empty string value makes the event content.
     `finish`: keys whose string value is a finish reason, but for the words of `unfinished`.
+    `omits_first`: an index of 0 is left out, as protobuf's JSON does.
     `errors`: keys whose non-null value is an in-stream error.
     `terminals`: data of the event that ends the exchange, e.g. "[DONE]".
     `is_final`: a finish reason makes its event the last one.
@@ -94,6 +96,7 @@ class Wire:
 
     name: str
     paths: tuple[str, ...]
+    sockets: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     reasoning: tuple[str, ...] = ()
     unit: Unit | None = None
@@ -103,6 +106,7 @@ class Wire:
     unfinished: tuple[str, ...] = ()
     is_final: bool = False
     index: str | None = None
+    omits_first: bool = False
     errors: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     terminals: tuple[str, ...] = ()

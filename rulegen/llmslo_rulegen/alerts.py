@@ -1,8 +1,9 @@
 """Alerts of an SLO: one per burn tier, and three that are no burn.
 
-A tier starts to fire while bad events exceed factor x budget over both windows and are not too few; it goes on while
-the short window burns or nothing happens in it, and ends with the first short window in which something happens and
-does not burn. So neither the gaps between rare calls nor a long window that remembers an outage end or start an alert.
+A tier starts to fire while the bad share is factor x budget or more over both windows and bad events are not too few;
+it goes on while the short window burns or nothing happens in it, and ends with the first short window in which
+something happens and does not burn. So neither the gaps between rare calls nor a long window that remembers an outage
+end or start an alert.
 What "goes on" needs to know, whether it fired a moment ago, is a record of its own.
 """
 
@@ -23,6 +24,8 @@ LEAST_COVERED = "0.2"  # of the window; a budget foretold from less is no reason
 MOST_BAD = "1.01"  # times total; more is no rounding
 # How far back the state of a tier is looked for: a restart of Prometheus does not end an alert.
 MEMORY_S = 65 * 60
+# A share of 1, at 50 %: counts that are not whole (time, resets, native histograms) differ in their last digits.
+ALL = Decimal("0.999999")
 _NAMES = {catalog.ABSENT: "Absent", catalog.EXHAUSTED: "Exhausted", catalog.NONSENSE: "Nonsense"}
 
 
@@ -65,7 +68,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             slo.alerting.name,
             f"{_state(ids, tier.name)} == 1",
             _labels(slo, _of_tier(tier), tier.severity, with_sloth=with_sloth),
-            _annotations(slo, _burning(tier)),
+            _annotations(slo, _burning(tier), f"{page(slo)}#{tier.name}", tier.severity),
         )
     if Severity.TICKET in slo.alerting.disabled:
         return
@@ -79,7 +82,7 @@ def alerts(slo: Slo, *, with_sloth: bool) -> Iterator[AlertRule]:
             called[kind],
             expression,
             _labels(slo, {catalog.KIND: kind}, Severity.TICKET, with_sloth=with_sloth),
-            _annotations(slo, text, grouped=kind != catalog.ABSENT),
+            _annotations(slo, text, page(slo, kind), Severity.TICKET, grouped=kind != catalog.ABSENT),
             for_s=ABSENT_FOR_S if kind == catalog.ABSENT else 0,
         )
 
@@ -93,14 +96,13 @@ def _states(found: tuple[Tier, ...], wilson: float | None, budget: Decimal) -> t
 
 
 def _firing(tier: Tier, memory_s: int, wilson: float | None, budget: Decimal) -> str:
-    limit = promql.number(_threshold(tier, budget))
+    limit = promql.number(min(_threshold(tier, budget), ALL))
     bad, total = _both(tier.short_s)
-    start = [f"{bad} > {limit} * {total}", *_at_least(bad, tier.min_bad_short), *_over(tier, wilson, limit)]
+    start = [*_at_least(bad, tier.min_bad_short), f"{bad} / {total} >= {limit}", *_over(tier, wilson, limit)]
     state = _state(records.IDS, tier.name)
-    # At an interval of 5 minutes the last state is too old to be seen as such; every fifth minute is enough then.
-    before = f"({state} or last_over_time({state}[{promql.duration(MEMORY_S)}:5m]))"
-    previous = f"sum without ({catalog.TIER}) ({before} == 1)"
-    hold = f"{previous} unless ({bad} <= {limit} * {total} and {total} > 0) and {_both(memory_s)[1]} > 0"
+    # A range: at an interval of 5 minutes the last state is too old to be seen at this instant.
+    previous = f"sum without ({catalog.TIER}) (last_over_time({state}[{promql.duration(MEMORY_S)}]) == 1)"
+    hold = f"{previous} unless {bad} / {total} < {limit} and {_both(memory_s)[1]} > 0"
     return f"0 * ({' and '.join(start)} or {hold}) + 1 or 0 * {_both(tier.long_s)[1]}"
 
 
@@ -114,7 +116,7 @@ def _state(ids: str, tier: str) -> str:
 
 
 def threshold(slo: Slo, tier: Tier) -> Decimal:
-    """Return the bad share above which `tier` burns, exact."""
+    """Return the bad share from which on `tier` burns, exact."""
     return _threshold(tier, slo.budget)
 
 
@@ -125,13 +127,14 @@ def _threshold(tier: Tier, budget: Decimal) -> Decimal:
 def _over(tier: Tier, wilson: float | None, limit: str) -> list[str]:
     bad, total = _both(tier.long_s)
     if wilson is None:
-        return [f"{bad} > {limit} * {total}", *_at_least(bad, tier.min_bad)]
+        # A quotient is rounded to the number nearest to it, so that a share of just the limit is the limit.
+        return [*_at_least(bad, tier.min_bad), f"{bad} / {total} >= {limit}"]
     # The lower end of Wilson's interval (slo-rules 3.4), numerator and denominator times total.
     z = round(gate.wilson_z(wilson), 6)
     half, quarter = (promql.number(round(z * z / part, 6)) for part in (2, 4))
     spread = f"sqrt({bad} * clamp_min({total} - {bad}, 0) / {total} + {quarter})"
     return [
-        f"({bad} + {half} - {promql.number(z)} * {spread}) / ({total} + {promql.number(round(z * z, 6))}) > {limit}"
+        f"({bad} + {half} - {promql.number(z)} * {spread}) / ({total} + {promql.number(round(z * z, 6))}) >= {limit}"
     ]
 
 
@@ -173,20 +176,31 @@ def _of_tier(tier: Tier) -> dict[str, str]:
 
 
 def _labels(slo: Slo, own: dict[str, str], severity: Severity, *, with_sloth: bool) -> Labels:
-    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels)}
+    notice = slo.alerting.notice(severity)
+    found = {name: plain(value) for name, value in (*slo.labels, *slo.alerting.labels, *notice.labels)}
     found |= own | dict(records.identity_labels(slo))
-    found[catalog.SEVERITY] = severity.value
+    found[catalog.SEVERITY] = word(slo, severity)
     if with_sloth:
         found |= dict(sloth.identity_labels(slo)) | {catalog.SLOTH_SEVERITY: severity.value}
     return tuple(sorted(found.items()))
 
 
+def word(slo: Slo, severity: Severity) -> str:
+    """Return what the alerts of `severity` carry as the label of that name: ours, or the team's own word."""
+    return dict(slo.alerting.notice(severity).labels).get(catalog.SEVERITY, severity.value)
+
+
 def _burning(tier: Tier) -> str:
     windows = f"{promql.duration(tier.long_s)} and {promql.duration(tier.short_s)}"
-    return f"errors burn the budget more than {promql.number(tier.factor)} times too fast over {windows}"
+    return f"errors burn the budget {promql.number(tier.factor)} times too fast or more over {windows}"
 
 
-def _annotations(slo: Slo, text: str, *, grouped: bool = True) -> Labels:
+def page(slo: Slo, kind: str = "") -> str:
+    """Return the path of a runbook page among them: of the burn alert, a section for each tier, or of a kind."""
+    return f"{kind}/{slo.id}.md" if kind else f"{slo.id}.md"
+
+
+def _annotations(slo: Slo, text: str, path: str, severity: Severity, *, grouped: bool = True) -> Labels:
     groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in slo.group_by) if grouped else ""
     about = f"{slo.service}/{slo.name}"
     found = {
@@ -196,9 +210,13 @@ def _annotations(slo: Slo, text: str, *, grouped: bool = True) -> Labels:
     }
     if slo.description:
         found["description"] = plain(slo.description)
-    urls = {"runbook_url": slo.runbook_url, "dashboard_url": slo.dashboard_url}
+    runbook = slo.runbook_url
+    if runbook and runbook.endswith("/"):  # where the folder of the pages is published
+        runbook += path
+    urls = {"runbook_url": runbook, "dashboard_url": slo.dashboard_url}
     found |= {name: url for name, url in urls.items() if url}
-    return tuple(sorted((found | dict(slo.alerting.annotations)).items()))
+    found |= dict(slo.alerting.annotations) | dict(slo.alerting.notice(severity).annotations)
+    return tuple(sorted(found.items()))
 
 
 def plain(text: str) -> str:

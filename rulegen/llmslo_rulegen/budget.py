@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from llmslo_rulegen.tier import Tier
 
+ROUNDING = 1e-12  # of a product of floats; a total outage at 50 % burns twice too fast, not a hair less
+
 
 def budget_events(objective: Decimal, total_events: int) -> Decimal:
     """Return how many of `total_events` may be bad: (1 - objective) x total, objective in percent (slo-rules 3.1)."""
@@ -20,8 +22,8 @@ def budget_minutes(objective: Decimal, window_s: int) -> Decimal:
 def share_at_firing(tier: Tier, window_s: int) -> float:
     """Return the share of the budget that is gone when `tier` fires: factor x long / window.
 
-    It is the same for every steady burn above the factor after a healthy long window: a burn of x fires after factor x
-    long / x and spends x / window per second (slo-rules 3.1, solved for budgetPercent).
+    It is the same for every steady burn of the factor or more after a healthy long window: a burn of x fires after
+    factor x long / x and spends x / window per second (slo-rules 3.1, solved for budgetPercent).
     """
     return tier.factor * tier.long_s / window_s
 
@@ -44,7 +46,7 @@ def detection_s(tier: Tier, objective: Decimal, bad_share: float, events_per_s: 
     `events_per_s` the gates count too: min_bad events take min_bad / (events_per_s x bad_share), all in the window.
     """
     threshold = tier.factor * float(1 - objective / 100)
-    if bad_share <= threshold:
+    if bad_share < threshold * (1 - ROUNDING):
         return None
     shares_s = threshold * tier.long_s / bad_share
     if events_per_s is None:

@@ -14,6 +14,7 @@ from llmslo_rulegen.remarks import Remarks
 from llmslo_rulegen.slo import CatalogSli, Matcher, Op
 from llmslo_rulegen.spec import SloShape
 
+_UNKNOWN = "is no label of the metric (a scrape may add it)"
 _SAME = 1e-5  # relative: some servers compute their bucket edges, and nobody writes all digits of those
 
 
@@ -31,6 +32,10 @@ def catalog_sli(one: SloShape, here: Remarks, *, snap: bool) -> CatalogSli | Non
         here.error("sli", f"{where} has no metric for an SLI {name[:60]}: {names.hint(name, known)}", "sli")
         return None
     select = tuple(_matchers(one, measure, here))
+    labels = [label.name for label in measure.labels]
+    for label in one.group_by:
+        if label not in labels and (near := names.nearest(label, labels)):
+            here.warn("group-by", f"{label} {_UNKNOWN}: did you mean {near}?", "group_by")
     threshold = _edge(one, measure, here, snap=snap)
     return CatalogSli(name, one.source, select, threshold, one.native)
 
@@ -42,12 +47,7 @@ def _matchers(one: SloShape, measure: Measure, here: Remarks) -> Iterator[Matche
             here.error("select", f"{label} is what this SLI itself chooses by: leave it out", "select", label)
             continue
         if label not in known and (near := names.nearest(label, known)):
-            here.warn(
-                "select",
-                f"{label} is no label of the metric (a scrape may add it): did you mean {near}?",
-                "select",
-                label,
-            )
+            here.warn("select", f"{label} {_UNKNOWN}: did you mean {near}?", "select", label)
         for choice in choices:
             values = known[label].values if label in known else ()
             if values and choice not in values and not choice.startswith(selecting.REGEX):

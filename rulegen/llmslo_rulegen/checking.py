@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import filecmp
+import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
 
-from llmslo_rulegen import promql, writing
+from llmslo_rulegen import events, promql, writing
 from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.promtool import MISSING, Promtool
@@ -16,10 +18,16 @@ from llmslo_rulegen.slo import CatalogSli, EventsSli, HistogramSli, Slo
 
 
 def expressions(slos: Iterable[Slo], *, sloth: bool) -> Iterator[Finding]:
-    """Yield a finding for each expression that promql-parser refuses; every rule of every SLO is parsed."""
+    """Yield a finding for each expression that promql-parser refuses; what differs in names only is parsed once."""
+    seen: set[str] = set()
     for slo in slos:
+        names = events.identity(slo)[1:-1]
         for group in groups(slo, sloth=sloth):
             for rule in group.rules:
+                shape = rule.expr.replace(names, "")
+                if shape in seen:
+                    continue
+                seen.add(shape)
                 try:
                     promql.parses(rule.expr)
                 except ValueError as error:
@@ -51,13 +59,17 @@ def by_promtool(folder: Path, paths: Iterable[str], tool: Promtool | None) -> It
     if tool is None:
         yield Finding("rule/promtool", "rules", 0, Level.NOTE, f"not checked by promtool: {MISSING}")
         return
-    verdict = tool.check_rules([folder / path for path in paths if is_rules(path)])
-    if not verdict.is_good:
-        text = verdict.text.replace(f"{folder}/", "")
-        lines = [
-            line.strip() for line in text.splitlines() if "SUCCESS" not in line and not line.startswith("Checking")
-        ]
-        yield Finding("rule/promtool", "rules", 0, Level.ERROR, f"promtool refuses: {' '.join(lines)[:1000]}")
+    files = [folder / path for path in paths if is_rules(path)]
+    count = min(os.cpu_count() or 1, len(files))
+    with ThreadPoolExecutor(max(count, 1)) as pool:
+        verdicts = list(pool.map(tool.check_rules, (files[number::count] for number in range(count))))
+    for verdict in verdicts:
+        if not verdict.is_good:
+            text = verdict.text.replace(f"{folder}/", "")
+            lines = [
+                line.strip() for line in text.splitlines() if "SUCCESS" not in line and not line.startswith("Checking")
+            ]
+            yield Finding("rule/promtool", "rules", 0, Level.ERROR, f"promtool refuses: {' '.join(lines)[:1000]}")
 
 
 def is_rules(path: str) -> bool:

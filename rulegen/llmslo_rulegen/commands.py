@@ -6,24 +6,32 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from llmslo_rulegen import checking, explain, promtool, pruning, reading, rendering, writing
+from llmslo_rulegen import backfill as back_filling
+from llmslo_rulegen import checking, explain, linting, promtool, pruning, reading, rendering, writing, yaml_text
 from llmslo_rulegen.errors import InputError, ToolError
+from llmslo_rulegen.evidence import Given, collect
+from llmslo_rulegen.exports.loss import Loss
+from llmslo_rulegen.file import File
 from llmslo_rulegen.finding import Finding, Level, has_errors
+from llmslo_rulegen.headers import header
 from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.names import hint
+from llmslo_rulegen.pointing import Pointer
 from llmslo_rulegen.promtool import Promtool, Verdict
 from llmslo_rulegen.pruning import Leftovers
 from llmslo_rulegen.reading import Read
 from llmslo_rulegen.rendering import Options
-from llmslo_rulegen.slo import CatalogSli, HistogramSli, Slo
+from llmslo_rulegen.reports import every as reports
+from llmslo_rulegen.reports.every import Checked, Report
+from llmslo_rulegen.slo import CatalogSli, HistogramSli, Slo, Window
+from llmslo_rulegen.target import OPENSLO, PLAIN, Target
 
 FINE, WRONG = 0, 1
 _SHOWN_LINES = 30  # of one SLO's failed tests
@@ -43,10 +51,18 @@ class Request:
     prune: bool = False
     strict: bool = False
     json: bool = False
+    to: str = ""
+    lossy: bool = False
+    old: Path | None = None
+    sloth_period: Window | None = None
+    pyrra: bool = False
+    target: Target = field(default_factory=Target)
+    format: str = reports.TEXT
+    given: Given = field(default_factory=Given)
 
     @property
     def options(self) -> Options:
-        return Options(version("llmslo"), self.tests, self.sloth)
+        return Options(version("llmslo"), self.tests, self.sloth, self.pyrra)
 
 
 def render(request: Request, out: TextIO) -> int:
@@ -64,17 +80,20 @@ def render(request: Request, out: TextIO) -> int:
             left = pruning.leftovers(folder, _wanted(paths, found, is_whole=request.tests), request.files)
         return left.stale
 
-    done = writing.write(folder, rendering.files(found.slos, request.options), stale)
+    done = writing.write(folder, _files(request, found.slos), stale)
+    losses = _losses(request, found.slos)
     if request.json:
         _write_json(
             out,
             written=done.written,
             unchanged=done.unchanged,
             removed=done.removed,
+            losses=[loss.as_record() for loss in losses],
             findings=[finding.as_record() for finding in found.findings],
         )
         return FINE
     _say(found.findings, sys.stderr)
+    sys.stderr.writelines(f"{loss}\n" for loss in losses)
     for path in left.kept:
         sys.stderr.write(f"{folder / path} stays: its source is a file that was not given\n")
     counts = f"{len(done.written)} files written, {len(done.unchanged)} unchanged, {len(done.removed)} removed"
@@ -82,33 +101,71 @@ def render(request: Request, out: TextIO) -> int:
     return FINE
 
 
+def convert(request: Request, out: TextIO) -> int:
+    """Write the SLOs in another format."""
+    from llmslo_rulegen import migration  # noqa: PLC0415 -- rendering need not load it
+
+    talk = migration.Talk(request.lossy, request.json)
+    migration.convert(_read(request), request.to, request.out, out, talk)
+    return FINE
+
+
+def compare(request: Request, out: TextIO) -> int:
+    """Say what changes for those who had Sloth's rules."""
+    from llmslo_rulegen import migration  # noqa: PLC0415 -- as above
+
+    migration.compare(_read(request), request.old or Path(), out, as_json=request.json)
+    return FINE
+
+
 def check(request: Request, out: TextIO) -> int:
-    """Print all that is wrong: the files, every expression, promtool's word, drift below `request.out`."""
-    findings = list(_check(request))
-    if request.json:
-        _write_json(out, findings=[finding.as_record() for finding in findings])
-    else:
-        _say(findings, out)
-        counts = {level: sum(finding.level is level for finding in findings) for level in Level}
-        sys.stderr.write(f"{counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings\n")
-    failing = {Level.ERROR, Level.WARNING} if request.strict else {Level.ERROR}
-    return WRONG if any(finding.level in failing for finding in findings) else FINE
-
-
-def _check(request: Request) -> Iterator[Finding]:
+    """Print all that is wrong: the files, every expression, lints, promtool's word, drift below `request.out`."""
     found = _read(request)
-    yield from found.findings
+    checked = _checked(request, found)
+    failing = {Level.ERROR, Level.WARNING} if request.strict else {Level.ERROR}
+    if request.json:
+        _write_json(out, findings=[finding.as_record() for finding in checked.findings])
+    else:
+        report = Report(tuple(map(str, request.files)), failing, version("llmslo"), Path.cwd())
+        out.writelines(reports.write(request.format, checked, report))
+    if request.format == reports.TEXT and not request.json:
+        counts = {level: sum(finding.level is level for finding in checked.findings) for level in Level}
+        sys.stderr.write(f"{counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings\n")
+    return WRONG if any(finding.level in failing for finding in checked.findings) else FINE
+
+
+def _checked(request: Request, found: Read) -> Checked:
+    texts = {file: raw.decode("utf-8-sig", errors="replace") for file, raw in found.raw.items()}
+    pointer = Pointer(found.documents, texts)
     if has_errors(found.findings):
-        return
-    yield from checking.expressions(found.slos, sloth=request.sloth)
+        return Checked(found.findings, (), pointer.line)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
+
+    with ThreadPoolExecutor(1) as pool:
+        # promtool is another process: lints are asked while it runs.
+        rendered = pool.submit(lambda: list(_rendered(request, found)))
+        evidence = collect(request.given, found.slos, sloth=request.sloth)
+        texts |= evidence.texts
+        pointer = Pointer((*found.documents, *evidence.documents), texts)
+        linted = linting.lint(evidence.case, found.findings, pointer, texts)
+        findings = (*linted.findings, *checking.expressions(found.slos, sloth=request.sloth), *rendered.result())
+    return Checked(findings, linted.ignored, pointer.line)
+
+
+def _rendered(request: Request, found: Read) -> Iterator[Finding]:
+    """Yield what is wrong with the files that the SLOs give, or gave."""
     for slo, why in rendering.untested(found.slos) if request.tests else ():
         yield Finding("slo/tests", slo.place.file, slo.place.line, Level.NOTE, f"no tests are made for {slo.id}: {why}")
-    options = replace(request.options, tests=request.tests and request.out is not None)
+    with_tests = request.tests and request.out is not None and request.target.name == PLAIN
+    options = replace(request.options, tests=with_tests)
     with TemporaryDirectory(prefix="llmslo-") as name:
         fresh = Path(name)
         paths = writing.write(fresh, rendering.files(found.slos, options)).written
         yield from checking.by_promtool(fresh, paths, promtool.find())
         if request.out is not None:
+            if request.target.name != PLAIN:
+                fresh = fresh / request.target.name
+                paths = writing.write(fresh, _files(request, found.slos)).written
             left = pruning.leftovers(request.out, _wanted(paths, found, is_whole=request.tests), request.files)
             yield from checking.drift(request.out, fresh, paths, left.stale)
 
@@ -161,12 +218,28 @@ def tell(request: Request, out: TextIO) -> int:
     return FINE
 
 
+def backfill(request: Request, out: TextIO) -> int:
+    """Print the rules that `promtool tsdb create-blocks-from rules` needs to count the past."""
+    found = _read(request)
+    if has_errors(found.findings):
+        raise InputError(found.findings)
+    _say(found.findings, sys.stderr)
+    out.write(header("backfill.yaml", request.options.version, tuple(map(str, request.files))))
+    out.write(yaml_text.rules(back_filling.groups(found.slos)))
+    again = {slo.id: runs for slo in found.slos if (runs := back_filling.runs(slo)) > 1}
+    for name, runs in again.items():
+        sys.stderr.write(
+            f"{name}: give them to promtool {runs} times, each time with the blocks of the last one loaded\n"
+        )
+    return FINE
+
+
 @contextmanager
 def _tested(request: Request, found: Read) -> Iterator[Path]:
     """Give the folder whose tests are run."""
     if request.out is not None:
         without = {slo.id for slo, _ in rendering.untested(found.slos)}
-        paths = [rendering.test_path(slo) for slo in found.slos if slo.id not in without]
+        paths = [path for slo in found.slos if slo.id not in without for path in rendering.test_paths(slo)]
         missing = [path for path in paths if not (request.out / path).is_file()]
         if missing:
             msg = "has not been rendered: render with tests first, or leave --out out"
@@ -178,10 +251,31 @@ def _tested(request: Request, found: Read) -> Iterator[Path]:
         yield Path(name)
 
 
+def _files(request: Request, slos: Sequence[Slo]) -> Iterator[File]:
+    """Return what is rendered for the servers that the rules are going to."""
+    if request.target.name == PLAIN:
+        return rendering.files(slos, request.options)
+    from llmslo_rulegen.formats import rendered  # noqa: PLC0415 -- plain rules need not load it
+
+    return rendered.files(slos, request.options, request.target)
+
+
+def _losses(request: Request, slos: Sequence[Slo]) -> tuple[Loss, ...]:
+    """Return what the chosen format cannot say."""
+    if request.target.name != OPENSLO:
+        return ()
+    from llmslo_rulegen import converting  # noqa: PLC0415 -- as above
+
+    done = converting.convert(slos, OPENSLO)
+    return (*done.lost, *done.changed)
+
+
 def _verdicts(tool: Promtool, folder: Path, slos: Sequence[Slo]) -> Iterator[tuple[Slo, Verdict]]:
     """Yield each SLO with promtool's verdict, in the SLOs' order, as many at once as there are processors."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = pool.map(lambda slo: tool.test_rules(folder / rendering.test_path(slo)), slos)
+        verdicts = pool.map(lambda slo: tool.test_rules([folder / path for path in rendering.test_paths(slo)]), slos)
         yield from zip(slos, verdicts, strict=True)
 
 
@@ -217,13 +311,13 @@ def _read(request: Request) -> Read:
                 raw[str(path)] = file.read(MAX_BYTES + 1)
         except OSError as error:
             findings.append(_file_error(str(path), f"cannot be read: {error.strerror}; give the path of an SLO file"))
-    found = reading.read(raw, snap=request.snap)
-    return Read(found.slos, (*findings, *found.findings))
+    found = reading.read(raw, snap=request.snap, sloth_period=request.sloth_period)
+    return replace(found, findings=(*findings, *found.findings))
 
 
 def _wanted(paths: Collection[str], found: Read, *, is_whole: bool) -> set[str]:
     """Return every path that the SLOs may have, rendered now or not: --no-tests makes no test stale."""
-    return {*paths} if is_whole else {*paths, *map(rendering.test_path, found.slos)}
+    return {*paths} if is_whole else {*paths, *(path for slo in found.slos for path in rendering.test_paths(slo))}
 
 
 def _folder(request: Request) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from llmslo_rulegen import names
-from llmslo_rulegen.fields import shown
+from llmslo_rulegen.fields import RefusedError, shown
 from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.located import Document, member
 from llmslo_rulegen.spec import SHAPES, VERSION
@@ -34,7 +34,7 @@ def findings(error: ValidationError, document: Document) -> tuple[Finding, ...]:
         if kind == "none_required":  # the other half of an optional value, whose own error says it
             continue
         path = _path(loc, document)
-        check = KEY if kind == "extra_forbidden" else SHAPE
+        check = KEY if kind == "extra_forbidden" else _check(detail.get("ctx", {}))
         text = (
             _ours(detail.get("ctx", {}))
             if kind == "value_error"
@@ -43,6 +43,12 @@ def findings(error: ValidationError, document: Document) -> tuple[Finding, ...]:
         text = f"`{_shown_path(path)}`: {text}" if kind == "value_error" else text or detail["msg"]
         found[Finding(check, document.file, document.line_of(path), Level.ERROR, text)] = None
     return tuple(sorted(found, key=lambda finding: finding.line))[:_MAX_FINDINGS]
+
+
+def _check(context: Mapping[str, object]) -> str:
+    """Return the code of the sentence of `fields` that refused a value, if it has one of its own."""
+    error = context.get("error")
+    return error.check or SHAPE if isinstance(error, RefusedError) else SHAPE
 
 
 def _ours(context: Mapping[str, object]) -> str:

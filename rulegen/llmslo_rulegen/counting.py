@@ -8,7 +8,8 @@ side share the sample at their border and nothing is guessed. This needs no scra
 - A series that began inside of the window counts from its first sample; what that one hides nobody can know.
 - One that ended inside of it counts up to its last sample.
 - A gap in scraping is bridged when the last sample before it is not older than `BRIDGE_S`.
-- Where a counter was reset, `increase` over the window and one scrape more takes over: the longer range holds the
+- Where a counter was reset between two windows, all that it has counted since belongs to the second one.
+- Where it was reset within one, `increase` over the window and one scrape more takes over: the longer range holds the
   sample at the border, the factor takes off what it extrapolates. In a window under an hour, which no budget is made
   of, what was counted between its beginning and the reset is left out instead.
 - The same series scraped by several Prometheus of an HA pair is one: the highest value is the freshest. (The highest
@@ -82,14 +83,18 @@ def histogram(selector: str, placeholder: str) -> str:
 
 def _within(series: str, window_s: int, scrape_s: int) -> str:
     window = promql.duration(window_s)
-    before = f"{_ONE} (last_over_time({series}[{promql.duration(BRIDGE_S)}] offset {window}))"
-    first = f"{_FIRST} (min_over_time({series}[{window}]))"
+    was = f"last_over_time({series}[{promql.duration(BRIDGE_S)}] offset {window})"
+    before, first = f"{_ONE} ({was})", f"{_FIRST} (min_over_time({series}[{window}]))"
     last = f"{_ONE} (last_over_time({series}[{window}]))"
     counted = f"({last} - ({before} or {first})) >= 0"
+    # A counter that begins below where it was has been reset at the border, and counts from 0 whatever it has reached.
+    # Judged per series: the clocks of two replicas need not agree.
+    border = f"{_ONE} (min_over_time({series}[{window}]) < {was})"
     if window_s < HOUR_S:
-        return f"{counted} or {last}"
+        return f"{counted} unless {border} or {last} and {border}"
     resets = f"{_ONE} (resets({series}[{window}])) > 0"
-    return f"{counted} unless {resets} or {_increase(series, window_s, scrape_s)}"
+    increase = _increase(series, window_s, scrape_s)
+    return f"{counted} unless {border} unless {resets} or {last} and {border} unless {resets} or {increase}"
 
 
 def _so_far(series: str, scrape_s: int) -> str:

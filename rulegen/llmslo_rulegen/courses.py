@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count as count_from
 
-from llmslo_rulegen.cases import ABOVE, BELOW, ESCALATES, MANY, Case, Gone, judged, steady
+from llmslo_rulegen.cases import ABOVE, BELOW, ESCALATES, MANY, Case, Gone, Late, judged, steady
 from llmslo_rulegen.scenarios import SLACK_SCRAPES, Promise, Run, firing, length, merged, repeated
 from llmslo_rulegen.tier import Severity
 
-LONGEST_TICKS = 80  # of a case that waits for a budget to be spent
-LEAST_COVERED = 0.21  # of the window: an alert on a spent budget asks for a fifth
 LONGEST_REST_TICKS = 5  # after a recovery: the slow tickets' short windows have cases of their own
 LOW_BURN = 0.9
 SLICES_S = 600  # of good or of bad minutes
@@ -27,12 +25,6 @@ def usual(promise: Promise) -> Iterator[Case]:
     yield from _idle_incident(promise)
     yield from _twice(promise)
     yield from _steady(promise)
-
-
-def budgets(promise: Promise) -> Iterator[Case]:
-    """Yield what is recorded, and the budget that is spent where a test can wait for it."""
-    yield from _recorded(promise)
-    yield from _spent(promise)
 
 
 def nonsense(promise: Promise) -> Iterator[Case]:
@@ -52,7 +44,7 @@ def _steady(promise: Promise) -> Iterator[Case]:
         pages = {tier.name for tier in promise.tiers if tier.severity is Severity.PAGE}
         told = [names or frozenset() for names in firing(promise, flow, case.at_s)]
         if not told[0] and not any(names & pages for names in told):  # a team's own tiers may be lower
-            yield replace(case, every=True)
+            yield case
 
 
 def _quiet(promise: Promise) -> Iterator[Case]:
@@ -63,13 +55,20 @@ def _quiet(promise: Promise) -> Iterator[Case]:
 
 
 def _late(promise: Promise) -> Iterator[Case]:
-    """The series of bad events is missing until there is one: nothing is bad, and then nothing is lost."""
+    """The series of bad events is missing until there is one, or that of good ones: nothing but a scrape is lost."""
     clock = promise.clock
     tick = clock.tick_s
-    flow = (Run(clock.steps(3 * tick), MANY), Run(clock.steps(tick), MANY, MANY))
-    name = "no bad event, then the first ones: their series appears late"
-    for case in judged(promise, name, flow, [tick, 3 * tick, 4 * tick], (Run(length(flow), MANY),)):
-        yield replace(case, late=True, recorded_s=(2 * tick,))
+    before, after = clock.steps(3 * tick), clock.steps(tick)
+    for late, bad, name in (
+        (Late.BAD, (0, MANY), "no bad event, then the first ones: their series appears late"),
+        (Late.GOOD, (MANY, 0), "every event bad, then the first good ones: their series appears late"),
+    ):
+        flow = (Run(before, MANY, bad[0]), Run(after, MANY, bad[1]))
+        hidden = (Run(before + 1, MANY, bad[0]), Run(after - 1, MANY, bad[1]))  # what the first sample shows
+        sides = zip(*(firing(promise, each, [tick, 3 * tick, 4 * tick]) for each in (flow, hidden)), strict=True)
+        at = [number * tick for number, (one, two) in zip((1, 3, 4), sides, strict=True) if one == two]
+        for case in judged(promise, name, flow, at, (Run(length(flow), MANY, bad[0]),)):
+            yield replace(case, late=late, recorded_s=(2 * tick,))
 
 
 def _incident(promise: Promise) -> Iterator[Case]:
@@ -100,7 +99,7 @@ def _twice(promise: Promise) -> Iterator[Case]:
     ticks = 2 * promise.clock.tick_s
     over, under = (steady(promise, share, ticks) for share in (min(1.0, lowest * ABOVE), lowest * BELOW))
     for case in judged(promise, "two processes, each scraped by two replicas", over, [ticks], under):
-        yield replace(case, twice=True, every=True, recorded_s=case.at_s)
+        yield replace(case, twice=True, recorded_s=case.at_s)
 
 
 def _gone(promise: Promise) -> Iterator[Case]:
@@ -111,13 +110,23 @@ def _gone(promise: Promise) -> Iterator[Case]:
     yield Case("the target is down", (flow, flow), (2 * tick, 3 * tick, 4 * tick))
 
 
+def without_target(promise: Promise) -> Iterator[Case]:
+    """Yield the cases of own metrics whose job is taken away, and of a job of which only metrics are known."""
+    for case in _gone(promise):
+        yield replace(case, name="the whole job is taken away", gone=Gone.JOB)
+    clock = promise.clock
+    flow = (Run(4 * clock.steps(clock.tick_s), MANY),)
+    for case in judged(promise, "metrics without a target, as from another Prometheus", flow, [4 * clock.tick_s]):
+        yield replace(case, gone=Gone.JOB)
+
+
 def without_metrics(promise: Promise) -> Iterator[Case]:
     """Yield the case of a source whose targets answer and expose nothing of it any more."""
     for case in _gone(promise):
         yield replace(case, name="the source's own metrics are gone", gone=Gone.METRICS)
 
 
-def _recorded(promise: Promise) -> Iterator[Case]:
+def recorded(promise: Promise) -> Iterator[Case]:
     """Each window holds another share: who reads a wrong one gets a wrong number."""
     clock = promise.clock
     tick = clock.tick_s
@@ -132,20 +141,6 @@ def _recorded(promise: Promise) -> Iterator[Case]:
     )
     for case in judged(promise, "what is recorded, at a full hour and at half past", one, [4 * tick, 5 * tick], other):
         yield replace(case, every=True, recorded_s=case.at_s)
-
-
-def _spent(promise: Promise) -> Iterator[Case]:
-    """A burn that has just spent the budget of the whole window, and one that has not quite."""
-    clock = promise.clock
-    covered = max(LEAST_COVERED, promise.budget * ABOVE * ABOVE)
-    end = clock.tick_after(covered * promise.window_s)
-    if covered >= 1 or end > LONGEST_TICKS * clock.tick_s:
-        return
-    burn = promise.window_s / end
-    over, under = (steady(promise, side * burn * promise.budget, end) for side in (ABOVE, BELOW))
-    flows = ((over, under), (under, over))
-    for name, pair in zip(("the budget is spent", "the budget is nearly spent"), flows, strict=True):
-        yield from judged(promise, name, pair[0], [end], pair[1])
 
 
 def slices(promise: Promise, *, shares: bool) -> Iterator[Case]:

@@ -15,9 +15,10 @@ UNITS = {
     "y": Decimal(365 * 86400),
 }
 DAY_S = 86400
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|[smhdwy])")
+# As many decimals as a number in floating point may need: some servers compute their bucket edges.
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,25})?)(ms|[smhdwy])")
 # The same as one pattern: what the JSON Schema says of a duration.
-PATTERN = r"^([0-9]{1,9}(\.[0-9]{1,9})?(ms|[smhdwy]))+$"
+PATTERN = r"^([0-9]{1,9}(\.[0-9]{1,25})?(ms|[smhdwy]))+$"
 _WHOLE = re.compile(PATTERN)
 _MAX_LENGTH = 64  # `9` x 10 000 is no duration
 

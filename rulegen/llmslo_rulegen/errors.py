@@ -29,3 +29,7 @@ class ToolError(RulegenError):
 
 class ExpressionError(RulegenError):
     """An expression or a pattern that a team wrote cannot be used."""
+
+
+class ServerError(RulegenError):
+    """A Prometheus that was to be asked does not answer, or not as one."""

@@ -111,6 +111,16 @@ def counters(slo: Slo) -> tuple[str, ...]:
     return ()
 
 
+def selectors(sli: CatalogSli, selections: tuple[Selection, ...]) -> tuple[str, ...]:
+    """Return the series that `selections` of an SLI of the catalog are made of."""
+    return tuple(_series(sli, each) for each in selections)
+
+
+def selectors_of(sli: HistogramSli) -> tuple[str, str]:
+    """Return the series of a classic histogram: observations within the threshold, and all of them."""
+    return _member(sli.selector, "_bucket", promql.upper_edge(sli.threshold)), _member(sli.selector, "_count")
+
+
 def identity(slo: Slo) -> str:
     """Return the matchers, in braces, of every record of `slo`."""
     return f"{{{catalog.SERVICE_LABEL}={promql.string(slo.service)},{catalog.SLO_LABEL}={promql.string(slo.name)}}}"
@@ -196,7 +206,7 @@ def _template(text: str, function: EventFunction, count: Count) -> str:
         text,
         WINDOW,
         per_second=function is EventFunction.RATE,
-        sampled=function is EventFunction.COUNT_OVER_TIME,
+        sampled=function.is_sampled,
     )
 
 

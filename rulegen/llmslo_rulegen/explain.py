@@ -99,7 +99,7 @@ def _budget(slo: Slo) -> list[str]:
 def _tier(slo: Slo, tier: Tier) -> Iterator[str]:
     share = budget.share_at_firing(tier, slo.window.seconds)
     over = f"over {_time(tier.long_s)} and over {_time(tier.short_s)}"
-    yield f"  {tier.name} ({tier.severity.value}): burns more than {tier.factor:g} times too fast, {over}."
+    yield f"  {tier.name} ({tier.severity.value}): burns {tier.factor:g} times too fast or more, {over}."
     bad_share = _percent(tier.factor * float(slo.budget))
     yield f"    That is {bad_share} bad events; by then {_percent(share)} of the budget is gone."
     if tier.min_bad:

@@ -18,6 +18,7 @@ from llmslo_rulegen.slo import Calendar, Window
 
 LOWEST = Decimal(50)  # below it no page tier can fire: twice the budget is everything
 HIGHEST = Decimal("99.99")
+NO_BUDGET = "slo/objective-100"
 DEFAULT_WINDOW = "30d"
 LONGEST_WINDOW_D = 365
 LONGEST_SCRAPE_S = 300  # Prometheus forgets a sample after 5 minutes
@@ -48,9 +49,17 @@ def shown(value: object) -> str:
     return f'"{text}"' if isinstance(value, str) else text
 
 
-def refuse(text: str) -> NoReturn:
-    """Raise what pydantic reports as an error of the value, with `text` for its cause."""
-    raise ValueError(text)
+class RefusedError(ValueError):
+    """What pydantic reports as an error of the value; `check` is its code where it has one of its own."""
+
+    def __init__(self, text: str, check: str | None = None) -> None:
+        super().__init__(text)
+        self.check = check
+
+
+def refuse(text: str, check: str | None = None) -> NoReturn:
+    """Raise RefusedError."""
+    raise RefusedError(text, check)
 
 
 def _number(value: object) -> Decimal | None:
@@ -169,7 +178,7 @@ def objective(value: object) -> Decimal:
     if found is None:
         refuse(f"{shown(value)} is no objective: write percent as a number, such as 99.9")
     if found == 100:  # noqa: PLR2004 -- all of it
-        refuse(f"100 leaves no budget, so that every burn rate is infinite: write {HIGHEST} or less")
+        refuse(f"100 leaves no budget, so that every burn rate is infinite: write {HIGHEST} or less", NO_BUDGET)
     if LOWEST <= 100 * found <= 100 * HIGHEST and found < 1:
         refuse(f"{found} is a share, percent is needed: write {(100 * found).normalize():f}")
     if not LOWEST <= found <= HIGHEST:

@@ -87,16 +87,20 @@ def group(service: str, slos: Iterable[Slo]) -> Group:
 
 @lru_cache(maxsize=256)
 def _places(tiers: tuple[Tier, ...]) -> tuple[_Place, ...]:
-    """Return each tier that another one could make a follower; pages stand before tickets, high factors before low."""
+    """Return the tiers as they tell, pages before tickets, high factors before low; none where there is one alone.
+
+    A tier that follows nobody has a place as well: others follow it.
+    """
     ordered = sorted(tiers, key=lambda tier: (tier.severity is Severity.TICKET, -tier.factor))
+    if len(ordered) == 1:
+        return ()
     found = []
     for index, tier in enumerate(ordered):
         before, behind = ordered[:index], ordered[index + 1 :]
         pages = tuple(one.name for one in before if one.severity is not tier.severity)
         peers = tuple(one.name for one in before if one.severity is tier.severity)
         later = tuple(one.name for one in behind if one.severity is tier.severity)
-        if pages or peers or later:
-            found.append(_Place((), tier.name, tier.short_s, tier.severity is Severity.TICKET, pages, peers, later))
+        found.append(_Place((), tier.name, tier.short_s, tier.severity is Severity.TICKET, pages, peers, later))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ window and in its short one, that keep a service at half its budget quiet at any
 
 How often such a service starts a tier by chance is computed, not simulated (`starts_per_hour`). Bad and good events
 arrive as independent Poisson streams of rates v p and v (1 - p), p = budget / 2, so a window of length w holds Poisson
-numbers of both, k and g. The tier's condition is the region k >= m, k > threshold (k + g). The region is entered
+numbers of both, k and g. The tier's condition is the region k >= m, k >= threshold (k + g). The region is entered
 
 - by a bad event that arrives: v p P(k - 1) over all (k, g) inside of it with (k - 1, g) outside; an arrival sees the
   stationary window (Wolff 1982, Poisson arrivals see time averages);
@@ -76,7 +76,7 @@ def wilson_lower(bad: float, total: float, z: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a tier may start: at least `min_bad` bad events and more than factor x budget of all, in `long_h` hours."""
+    """Where a tier may start: at least `min_bad` bad events and factor x budget of all or more, in `long_h` hours."""
 
     budget: float
     factor: float
@@ -100,7 +100,7 @@ def starts_per_hour(region: Region, rate: float, enough: float = math.inf) -> fl
     chance = math.exp((min_bad - 1) * log_bad - bad - math.lgamma(min_bad))  # of min_bad - 1 bad events
     k = min_bad
     while True:
-        most_good = math.ceil(k * odds - 1e-9) - 1  # k > threshold (k + g) is g < k odds
+        most_good = math.floor(k * odds + 1e-9)  # k >= threshold (k + g) is g <= k odds
         reached = _poisson_cdf(most_good, good)
         entered = rate * p * chance * (reached - below)
         chance *= bad / k

@@ -26,13 +26,14 @@ class Copy:
 ONE = (Copy(),)
 
 
-def series(kinds: Kinds, flow: Flow, copies: Sequence[Copy] = ONE, *, late: bool = False) -> dict[str, str]:
-    """Return series name -> values of one group. `late`: what only bad events count up comes with the first of them."""
+def series(kinds: Kinds, flow: Flow, copies: Sequence[Copy] = ONE, *, late: Sequence[Kind] = ()) -> dict[str, str]:
+    """Return series name -> values of one group. `late`: what no other kind counts up comes with the first of these."""
     decoys = (Run(sum(run.steps for run in flow), max(DECOY_EVENTS, flow[-1].total)),)
     named: dict[str, str] = {}
     for copy in copies:
         for each, adds in _increments(kinds, flow, copy.of).items():
-            hidden = late and not any(each == other for kind in kinds.good for other, _ in kind.adds)
+            kept = [kind for kind in (*kinds.good, *kinds.bad) if kind not in late]
+            hidden = bool(late) and not any(each == other for kind in kept for other, _ in kind.adds)
             values = _values(flow, adds, hidden=hidden)
             if values:
                 named[_text(each, copy)] = values
@@ -120,6 +121,11 @@ def _blank(run: Run) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.15g}"
+
+
+def text(each: Series, target: Labels) -> str:
+    """Return a series of the process with the labels `target` as PromQL writes it."""
+    return _text(each, Copy(target))
 
 
 def _text(each: Series, copy: Copy) -> str:

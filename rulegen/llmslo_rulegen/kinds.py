@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from llmslo_rulegen import samples
 from llmslo_rulegen.slo import Matcher
 
 Labels = tuple[tuple[str, str], ...]
-MOST_DECOYS = 2  # per label: one would do to show a lost matcher, the second one shows a wrong alternative
+MOST_DECOYS = 24  # per label: a matcher may have lost any of its alternatives
 MOST_PARTNERS = 4  # alternatives of the other metric
 INFINITE = float("inf")
 
@@ -64,6 +64,11 @@ class Kinds:
     bad: tuple[Kind, ...]
     ignored: tuple[Kind, ...]
     alone: tuple[Kind, ...] = ()
+
+    @property
+    def fewest(self) -> Kinds:
+        """One kind of good and one of bad events."""
+        return replace(self, good=self.good[:1], bad=self.bad[:1], ignored=())
 
     def target(self, usual: Mapping[str, str]) -> Labels:
         """Return the labels of the process that counts: `usual`, where no selector asks for others."""

@@ -85,10 +85,10 @@ def member(value: Value, step: str | int) -> tuple[int, Value] | None:
     return None
 
 
-def read(raw: bytes, file: str) -> tuple[Document, ...]:
+def read(raw: bytes, file: str, max_bytes: int = MAX_BYTES) -> tuple[Document, ...]:
     """Return the documents of `raw`; raise InputError with one finding at the first thing that is not our YAML."""
-    if len(raw) > MAX_BYTES:
-        raise _error(file, 0, f"the file has {len(raw)} bytes, at most {MAX_BYTES} are read: split it")
+    if len(raw) > max_bytes:
+        raise _error(file, 0, f"the file has {len(raw)} bytes, at most {max_bytes} are read: split it")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

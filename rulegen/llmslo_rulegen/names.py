@@ -13,6 +13,7 @@ LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 LABEL_PATTERN = f"^{LABEL.pattern}$"
 ALERT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 ALERT_PATTERN = f"^{ALERT.pattern}$"
+WORD = re.compile(r"[A-Za-z0-9_.-]+")  # goes into a matcher of Alertmanager as it is
 _FEW = 30  # a longer list helps nobody
 
 

@@ -59,18 +59,15 @@ def _events(one: SloShape, own: OwnSli, here: Remarks) -> Sli | None:
     if len(found) < len(own.model_fields_set - {"native"}):
         return None
     functions = {function for _, function in found.values()}
-    if len(functions) > 1:
+    if len(functions) > 1 and not all(function.is_sampled for function in functions):
         mixed = " and ".join(sorted(function.value for function in functions))
         here.error("promql", f"{mixed} are mixed: use one of them in both templates", "sli")
         return None
     bad, good = (found[key][0] if key in found else None for key in ("bad", "good"))
-    return EventsSli(found["total"][0], functions.pop(), bad, good)
+    return EventsSli(*found["total"], bad, good)
 
 
 def _check_template(key: str, text: str, one: SloShape, here: Remarks) -> None:
-    if templates.fills_with_zero(text):
-        why = "a missing target stays unseen" if key == "total" else "the rules fill bad with 0 where total is"
-        here.warn("promql", f"`or vector(0)` drops labels, and {why}: leave it out", "sli", key)
     kept = templates.grouping(text)
     lost = [label for label in one.group_by if kept is not None and label not in kept]
     if lost:

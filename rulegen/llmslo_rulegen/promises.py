@@ -31,7 +31,7 @@ def promises(shape: FileShape, document: Document, *, snap: bool) -> tuple[tuple
 def _slo(file: FileShape, one: SloShape, here: Remarks, *, snap: bool) -> Slo | None:
     sli = catalog_slis.catalog_sli(one, here, snap=snap) if isinstance(one.sli, str) else own_slis.own_sli(one, here)
     notices.check_groups(file, one, here)
-    alerting = notices.alerting(file, one, here)
+    alerting = notices.alerting(one, here)
     if one.low_traffic.wilson is not None and "min_bad" in one.low_traffic.model_fields_set:
         here.error("low-traffic", "min_bad and wilson are two ways of one thing: keep one", "low_traffic")
     if sli is None or has_errors(here.findings):
@@ -43,7 +43,7 @@ def _slo(file: FileShape, one: SloShape, here: Remarks, *, snap: bool) -> Slo | 
         objective=one.objective,
         window=one.window,
         alerting=alerting,
-        place=Place(here.document.file, here.document.line_of(here.path)),
+        place=Place(here.document.file, here.document.line_of(here.path), here.path),
         description=one.description.strip(),
         labels=tuple(sorted(file.labels.items())),
         group_by=tuple(one.group_by),

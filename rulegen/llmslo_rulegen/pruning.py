@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from llmslo_rulegen import reading, writing
+from llmslo_rulegen.finding import Level
 from llmslo_rulegen.located import MAX_BYTES
+
+FOREIGN = "convert/"  # what findings about documents of others begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,19 @@ def _near(source: str, given: Sequence[Path]) -> set[Path]:
     resolved = {path.resolve() for path in given}
     found = {folder / source for path in resolved for folder in path.parents}
     found |= {other for path in resolved for other in path.parent.parent.glob(f"*/{source}")}
-    return {path for path in found if path.is_file()} - resolved
+    return {path for path in found if path.is_file() and path.resolve() not in resolved}
 
 
 def _promised(file: Path) -> frozenset[str] | None:
     """Return the names that files rendered from `file` have, services and ids of SLOs; None: nobody can read it."""
     try:
         with file.open("rb") as opened:
-            slos = reading.read({file.name: opened.read(MAX_BYTES + 1)}).slos
+            found = reading.read({file.name: opened.read(MAX_BYTES + 1)})
     except OSError:
         return None
-    return frozenset(name for slo in slos for name in (slo.service, slo.id))
+    if any(one.level is Level.ERROR and one.check.startswith(FOREIGN) for one in found.findings):
+        return None  # a document of others may refer to what stands in another file
+    return frozenset(name for slo in found.slos for name in (slo.service, slo.id))
 
 
 def _belongs(path: str, names: frozenset[str] | None) -> bool:

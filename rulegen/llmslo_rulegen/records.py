@@ -18,23 +18,32 @@ from llmslo_rulegen.slo import SlicedSli, Slo, Window
 from llmslo_rulegen.staging import HOUR_S
 
 _NAME = "\0"
+_SUMMED = "longer windows: hours recorded so far, the hour that runs, less what came before the window"
+_COMMENTS = {
+    catalog.COVERED_SINCE: "the budget: since when there is data, the share of the window that has some, what is spent",
+}
 IDS = f"{{{_NAME}}}"  # where an expression that many SLOs share names one: its matchers, in braces
 
 
 def records(slo: Slo, windows_s: tuple[int, ...]) -> Iterator[RecordingRule]:
     """Yield the records of `slo`: those of burn windows, sorted, then the budget's."""
-    ids, labels = events.identity(slo), identity_labels(slo)
+    labels = identity_labels(slo)
     if isinstance(slo.sli, SlicedSli):
-        yield RecordingRule(catalog.SLICE_BAD, events.slices(slo, slo.sli), labels)
+        yield RecordingRule(catalog.SLICE_BAD, events.slices(slo, slo.sli), labels, "the bad share of this instant")
     for window_s in windows_s:
         if not staging.slides(window_s):
             count = Count(When.NOW, window_s, slo.scrape_interval_s)
-            yield from _counted(slo, count, f"{catalog.INCREASE}{promql.duration(window_s)}", ids, labels)
-    yield from _counted(slo, Count(When.HOUR, HOUR_S, slo.scrape_interval_s), catalog.HOUR, ids, labels)
-    yield from _counted(slo, Count(When.SO_FAR, HOUR_S, slo.scrape_interval_s), catalog.HOUR_SO_FAR, ids, labels)
-    for record, template in _staged(tuple(filter(staging.slides, windows_s)), slo.window, slo.budget):
-        yield RecordingRule(record, named(template, slo), labels)
-    yield RecordingRule(catalog.INFO, "vector(1)", _info(slo))
+            comment = f"all events and the bad ones of the last {promql.duration(window_s)}"
+            yield from _counted(slo, count, f"{catalog.INCREASE}{promql.duration(window_s)}", comment)
+    hour, so_far = (Count(when, HOUR_S, slo.scrape_interval_s) for when in (When.HOUR, When.SO_FAR))
+    yield from _counted(slo, hour, catalog.HOUR, "of the last full hour of the clock")
+    yield from _counted(slo, so_far, catalog.HOUR_SO_FAR, "since that hour's end; a counter's restart is told apart")
+    for place, (record, template) in enumerate(
+        _staged(tuple(filter(staging.slides, windows_s)), slo.window, slo.budget)
+    ):
+        comment = _COMMENTS.get(record, "") if place else _SUMMED
+        yield RecordingRule(record, named(template, slo), labels, comment)
+    yield RecordingRule(catalog.INFO, "vector(1)", _info(slo), "what was promised: labels of the SLO file, no value")
 
 
 def period(window: Window) -> str:
@@ -52,9 +61,10 @@ def identity_labels(slo: Slo) -> Labels:
     return ((catalog.SERVICE_LABEL, slo.service), (catalog.SLO_LABEL, slo.name))
 
 
-def _counted(slo: Slo, count: Count, ending: str, ids: str, labels: Labels) -> Iterator[RecordingRule]:
-    yield RecordingRule(f"{catalog.TOTAL}{ending}", events.total_events(slo, count), labels)
-    total = promql.summed(f"{catalog.TOTAL}{ending}{ids}", slo.group_by)
+def _counted(slo: Slo, count: Count, ending: str, comment: str) -> Iterator[RecordingRule]:
+    labels = identity_labels(slo)
+    yield RecordingRule(f"{catalog.TOTAL}{ending}", events.total_events(slo, count), labels, comment)
+    total = promql.summed(f"{catalog.TOTAL}{ending}{events.identity(slo)}", slo.group_by)
     yield RecordingRule(f"{catalog.BAD}{ending}", events.bad_events(slo, count, total), labels)
 
 

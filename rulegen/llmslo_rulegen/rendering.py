@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from llmslo_rulegen import routing, runbook, yaml_text
+from llmslo_rulegen.alerts import plain
 from llmslo_rulegen.file import File
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.headers import header
-from llmslo_rulegen.slo import Slo
+from llmslo_rulegen.shape import DESCRIPTION, Form, shape
+from llmslo_rulegen.slo import SlicedSli, Slo
 
 RULES, TESTS = "rules", "tests"
 
@@ -21,15 +24,14 @@ class Options:
     version: str
     tests: bool = True
     sloth: bool = True
+    pyrra: bool = False
 
 
 def files(slos: Sequence[Slo], options: Options) -> Iterator[File]:
     """Yield every file, each beginning with the line that says what rendered it from what."""
     for service, members in _services(slos):
         path = rule_path(service)
-        sources = _sources(members)
-        found = (group for slo in members for group in groups(slo, sloth=options.sloth))
-        yield _file(path, options, sources, yaml_text.rule_chunks(found))
+        yield _file(path, options, _sources(members), _rules(members, options))
         if options.tests:
             yield from _tests(members, path, options)
     sources = _sources(slos)
@@ -42,9 +44,14 @@ def rule_path(service: str) -> str:
     return f"{RULES}/{service}.yaml"
 
 
-def test_path(slo: Slo) -> str:
-    """Return where the tests of an SLO are."""
-    return f"{TESTS}/{slo.id}.yaml"
+def test_paths(slo: Slo) -> tuple[str, ...]:
+    """Return where the tests of an SLO are: of what happens within hours, of its long windows and of its burn tiers.
+
+    Slices of time have the first ones only. No name holds a plus sign, so no SLO's tests take another one's place.
+    """
+    first = f"{TESTS}/{slo.id}.yaml"
+    more = () if isinstance(slo.sli, SlicedSli) else ("history", "burns")
+    return (first, *(f"{TESTS}/{slo.id}+{part}.yaml" for part in more))
 
 
 def _sources(slos: Iterable[Slo]) -> tuple[str, ...]:
@@ -68,13 +75,34 @@ def untested(slos: Iterable[Slo]) -> Iterator[tuple[Slo, str]]:
             yield slo, why
 
 
+def _rules(members: Iterable[Slo], options: Options) -> Iterator[str]:
+    yield yaml_text.GROUPS
+    for slo in members:
+        found = shape(slo)
+        texts = {**found.texts, DESCRIPTION: plain(slo.description)}
+        fill = partial(yaml_text.filled, fill=texts.__getitem__)
+        more = (options.sloth, options.pyrra)
+        yield _form(found.common, *more).filled(fill) if found.texts else _group(slo, *more)
+
+
+@lru_cache(maxsize=128)  # of shapes in use at a time; one has 100 KB
+def _form(slo: Slo, sloth: bool, pyrra: bool) -> Form:  # noqa: FBT001 -- a key of the cache
+    return Form(_group(slo, sloth, pyrra), yaml_text.HOLED)
+
+
+def _group(slo: Slo, sloth: bool, pyrra: bool) -> str:  # noqa: FBT001 -- as above
+    return "".join(map(yaml_text.group, groups(slo, sloth=sloth, pyrra=pyrra)))
+
+
 def _tests(members: Sequence[Slo], rules: str, options: Options) -> Iterator[File]:
     from llmslo_rulegen import unit_tests  # noqa: PLC0415 -- a render without tests need not load what makes them
 
+    count = sum(len(group.rules) for slo in members for group in groups(slo, sloth=options.sloth))
     for slo in members:
         if unit_tests.skipped(slo) is None:
-            data = unit_tests.test_file(slo, f"../{rules}", sloth=options.sloth)
-            yield _file(test_path(slo), options, (slo.place.file,), [yaml_text.dump(data)])
+            made = unit_tests.test_files(slo, f"../{rules}", sloth=options.sloth, rules_in_file=count)
+            for path, data in zip(test_paths(slo), made, strict=True):
+                yield _file(path, options, (slo.place.file,), [yaml_text.dump(data)])
 
 
 def _file(path: str, options: Options, sources: tuple[str, ...], chunks: Iterable[str]) -> File:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from llmslo_exporter import catalog
 from llmslo_rulegen import followers, promql
-from llmslo_rulegen.alerts import tiers_of
+from llmslo_rulegen.alerts import tiers_of, word
 from llmslo_rulegen.slo import Slo
 from llmslo_rulegen.tier import Severity
 from llmslo_rulegen.yaml_text import dump, rules
@@ -51,7 +51,7 @@ def files(slos: Iterable[Slo]) -> dict[str, str]:
     by_service = defaultdict(list)
     for slo in slos:
         by_service[slo.service].append(slo)
-    routed, inhibited = routes(sorted(by_service)), inhibit_rules(slos)
+    routed, inhibited = routes(sorted(by_service), _words(slos, Severity.PAGE)), inhibit_rules(slos)
     groups = {service: followers.group(service, members) for service, members in by_service.items()}
     return {
         **{f"{FOLDER}/rules/{service}.yaml": rules([group]) for service, group in groups.items() if group.rules},
@@ -61,8 +61,13 @@ def files(slos: Iterable[Slo]) -> dict[str, str]:
     }
 
 
-def routes(services: Sequence[str]) -> list[dict[str, object]]:
-    """Return the routes of these services' alerts: pages at once, the rest as tickets."""
+def _words(slos: Iterable[Slo], severity: Severity) -> list[str]:
+    """Return every value of the label `severity` that means this one."""
+    return list(dict.fromkeys([severity.value, *sorted(word(slo, severity) for slo in slos)]))
+
+
+def routes(services: Sequence[str], pages: Sequence[str] = (Severity.PAGE.value,)) -> list[dict[str, object]]:
+    """Return the routes of these services' alerts: whose severity is one of `pages` at once, the rest as tickets."""
     return [
         {
             "matchers": [followers.matcher(catalog.SERVICE_LABEL, services), _OURS],
@@ -74,7 +79,7 @@ def routes(services: Sequence[str]) -> list[dict[str, object]]:
             "routes": [
                 {"matchers": [_is(catalog.KIND, catalog.ALREADY_NOTIFIED)], "receiver": NONE},
                 {
-                    "matchers": [_is(catalog.SEVERITY, Severity.PAGE.value)],
+                    "matchers": [followers.matcher(catalog.SEVERITY, pages)],
                     "receiver": PAGE,
                     "group_wait": promql.duration(_PAGE_WAIT_S),
                 },
@@ -98,8 +103,8 @@ def inhibit_rules(slos: Iterable[Slo]) -> list[dict[str, object]]:
         for name in names
     ]
     paged: dict[str, object] = {
-        "source_matchers": [_is(catalog.SEVERITY, Severity.PAGE.value), _OURS, _BURNS],
-        "target_matchers": [_is(catalog.SEVERITY, Severity.TICKET.value), _OURS, _BURNS],
+        "source_matchers": [followers.matcher(catalog.SEVERITY, _words(slos, Severity.PAGE)), _OURS, _BURNS],
+        "target_matchers": [followers.matcher(catalog.SEVERITY, _words(slos, Severity.TICKET)), _OURS, _BURNS],
         "equal": equal,
     }
     return [*followed, paged]

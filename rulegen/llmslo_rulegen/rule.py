@@ -14,6 +14,7 @@ class RecordingRule:
     record: str
     expr: str
     labels: Labels = ()
+    comment: str = ""  # for whoever reads the file: what begins here
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class AlertRule:
     annotations: Labels = ()
     for_s: int = 0
     keep_firing_s: int = 0
+    comment: str = ""
 
 
 Rule = RecordingRule | AlertRule

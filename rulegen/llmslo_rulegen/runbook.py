@@ -1,29 +1,31 @@
-"""A runbook page for the alerts of each SLO: what fired, what that means in its numbers, what to ask, what to do.
+"""A runbook page for each alert: what fired, what that means in its numbers, what to ask, what to do.
 
-Every alert has a section under its tier's or kind's name, so a link may end in `#page_fast` or `#absent`.
+The burn alert of an SLO is one, whatever tier of it fires: its page has a section under each tier's name, so that a
+link may end in `#page_fast`. Absent data, a spent budget and nonsense have pages of their own.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmslo_exporter import catalog
-from llmslo_rulegen import alerts, budget, events, first_look, promql
-from llmslo_rulegen.slo import Calendar, CatalogSli, HistogramSli, Place, Slo
+from llmslo_rulegen import alerts, budget, durations, events, first_look, promql
+from llmslo_rulegen.shape import ALERT, DESCRIPTION, Form, shape
+from llmslo_rulegen.slo import Calendar, CatalogSli, HistogramSli, Slo
 from llmslo_rulegen.tier import Severity, Tier
 
 if TYPE_CHECKING:
     import jinja2
 
 FOLDER = "runbooks"
-_TEMPLATE = Path(__file__).with_name("runbook.md.j2")
+_TEMPLATES = Path(__file__).parent
 _MILLION = 1_000_000
+_HOUR_S = 3600
 _TENTH = 0.1
 _WHO = {Severity.PAGE: "page", Severity.TICKET: "ticket"}
 _FORGOTTEN = {
@@ -37,58 +39,44 @@ _SPECIAL = re.compile(r"[\\`*\[\]<>|#&~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _BACKTICKS = re.compile(r"`+")
 
 
-# Private characters of Unicode.
-_SERVICE, _NAME, _ALERT, _DESCRIPTION = "\ue000", "\ue001", "\ue002", "\ue003"
-_HOLE = re.compile("[\ue000-\ue003]")
-
-
 class _Markdown(str):
     """Text that is Markdown already."""
 
     __slots__ = ()
 
 
-def path(slo: Slo) -> str:
-    """Return where the page of an SLO is, below the output folder."""
-    return f"{FOLDER}/{slo.id}.md"
+def path(slo: Slo, kind: str = "") -> str:
+    """Return where a page is, below the output folder: that of the burn alert, or of a kind."""
+    return f"{FOLDER}/{alerts.page(slo, kind)}"
 
 
 def pages(slos: Iterable[Slo]) -> dict[str, str]:
-    """Return the page of each SLO by its path."""
-    forms: dict[Slo, str] = {}
+    """Return the pages of each SLO by their paths."""
     found = {}
     for slo in slos:
-        nameless = _nameless(slo)
-        if nameless not in forms:
-            forms[nameless] = template().render(page=_page(nameless)).rstrip() + "\n"
-        found[path(slo)] = _named(forms[nameless], slo)
+        its = shape(slo)
+        escapes = {hole: escaped(its.texts[hole]) for hole in (ALERT, DESCRIPTION) if hole in its.texts}
+        fill = {**its.texts, **escapes}.__getitem__
+        forms = _forms(its.common).items() if its.texts else ()
+        texts = {kind: form.filled(fill) for kind, form in forms} or _texts(slo)
+        found.update({path(slo, kind): text for kind, text in texts.items()})
     return found
 
 
-def _nameless(slo: Slo) -> Slo:
-    """Return `slo` with holes for its names: hundreds of SLOs differ in nothing else, and are rendered once."""
-    return replace(
-        slo,
-        service=_SERVICE,
-        name=_NAME,
-        description=_DESCRIPTION if slo.description else "",
-        alerting=replace(slo.alerting, name=_ALERT, labels=(), annotations=()),
-        labels=(),
-        place=Place("", 0),
-        runbook_url=None,
-        dashboard_url=None,
-    )
+@lru_cache(maxsize=256)
+def _forms(slo: Slo) -> dict[str, Form]:
+    return {kind: Form(text) for kind, text in _texts(slo).items()}
 
 
-def _named(form: str, slo: Slo) -> str:
-    """Fill the holes: names are of letters, digits and marks that neither Markdown nor PromQL minds."""
-    texts = {
-        _SERVICE: slo.service,
-        _NAME: slo.name,
-        _ALERT: escaped(slo.alerting.name),
-        _DESCRIPTION: escaped(slo.description),
-    }
-    return _HOLE.sub(lambda hole: texts[hole[0]], form)
+def _texts(slo: Slo) -> dict[str, str]:
+    """Return the text of the burn alert's page, and of each kind's."""
+    page = _page(slo)
+    kinds = ("", *_kinds(slo))
+    return {kind: template(kind).render(page=page).rstrip() + "\n" for kind in kinds}
+
+
+def _kinds(slo: Slo) -> dict[str, str]:
+    return {} if Severity.TICKET in slo.alerting.disabled else alerts.names(slo)
 
 
 def escaped(text: str) -> str:
@@ -103,8 +91,14 @@ def code(text: str) -> str:
 
 
 @lru_cache
-def template() -> jinja2.Template:
+def template(kind: str) -> jinja2.Template:
     """Return the template of a page; every value in it is escaped, and a missing one is an error."""
+    name = f"runbook_{kind}.md.j2" if kind else "runbook.md.j2"
+    return _environment().from_string((_TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _environment() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415 -- 60 ms that only a rendering needs
 
     environment = jinja2.Environment(
@@ -116,16 +110,17 @@ def template() -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters["code"] = code
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return environment
 
 
 def _page(slo: Slo) -> dict[str, object]:
     tiers = alerts.tiers_of(slo)
-    shortest_s = min((tier.short_s for tier in tiers), default=3600)
+    shortest_s = min((tier.short_s for tier in tiers), default=_HOUR_S)
     calendar = slo.window.calendar
     return {
         "alert": slo.alerting.name,
         "id": f"{slo.service}/{slo.name}",
+        "file": _Markdown(alerts.page(slo)),
         "description": slo.description,
         "objective": promql.number(slo.objective),
         "events": _events(slo),
@@ -138,7 +133,7 @@ def _page(slo: Slo) -> dict[str, object]:
         "shortest": promql.duration(shortest_s),
         "forgotten": _FORGOTTEN[calendar],
         "tiers": [_tier(slo, tier) for tier in tiers],
-        "kinds": alerts.names(slo) if Severity.TICKET not in slo.alerting.disabled else {},
+        "kinds": _kinds(slo),
         "queries": [
             *([first_look.bad_share(slo, shortest_s)] if tiers else []),
             *first_look.causes(slo, shortest_s),
@@ -146,6 +141,8 @@ def _page(slo: Slo) -> dict[str, object]:
             first_look.other_alerts(slo),
         ],
         "liveness": list(first_look.liveness(slo)),
+        "spent": [first_look.budget_left(slo), *([first_look.bad_share(slo, shortest_s)] if tiers else [])],
+        "counted": list(first_look.causes(slo, _HOUR_S)),
     }
 
 
@@ -170,11 +167,18 @@ def _tier(slo: Slo, tier: Tier) -> dict[str, object]:
 def _events(slo: Slo) -> str:
     sli = slo.sli
     if isinstance(sli, CatalogSli):
-        within = f" within {promql.number(sli.threshold)}" if sli.threshold is not None else ""
-        return f"the events of the SLI {sli.name} (source {sli.source}{within}: {events.definition(sli).description})"
+        found = events.definition(sli)
+        return f"the events of the SLI {sli.name} (source {sli.source}{_limit(sli, found)}: {found.description})"
     if isinstance(sli, HistogramSli):
         return f"the observations of {sli.selector} within {promql.number(sli.threshold)}"
     return "the events that the SLO file counts"
+
+
+def _limit(sli: CatalogSli, found: catalog.Sli) -> str:
+    if sli.threshold is None:
+        return ""
+    is_time = any(each.metric.name.endswith("_seconds") for each in (*found.good, *found.bad))
+    return f", within {durations.show(sli.threshold)}" if is_time else f", at {promql.number(sli.threshold)}"
 
 
 def _by(slo: Slo) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice, product
 
 from llmslo_rulegen.slo import Matcher, Op
@@ -12,11 +13,34 @@ from llmslo_rulegen.slo import Matcher, Op
 MOST = 24  # values of one label: an outcome list has 14; a test file has to stay readable
 STRANGERS = ("something-else", "1", "")  # values that hardly anybody lists
 _CLASSES = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a"}
+_MAX_PATTERN, _MAX_VALUE = 1_000, 300
+_MAX_REPEATS = 3  # of one alternative: each more is a power of the value's length
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+_REPEATS = re.compile(r"[*+]|\{\d+,\}")
 _LETTERS = string.ascii_lowercase + string.digits
 
 
+def is_tame(matcher: Matcher) -> bool:
+    """Return whether a matcher can be tried: Python's regexes backtrack, for hours if a pattern repeats repetitions."""
+    if matcher.op in {Op.EQUAL, Op.NOT_EQUAL}:
+        return True
+    return _is_tame(matcher.value)
+
+
+@lru_cache(maxsize=1024)
+def _is_tame(pattern: str) -> bool:
+    if len(pattern) > _MAX_PATTERN or _REPEATED_GROUP.search(pattern):
+        return False
+    return all(len(_REPEATS.findall(part)) <= _MAX_REPEATS for part in pattern.split("|"))
+
+
 def matches(matcher: Matcher, value: str) -> bool:
-    """Say whether Prometheus would take `value` (an absent label is an empty one); regexes are anchored."""
+    """Say whether Prometheus would take `value` (an absent label is an empty one); regexes are anchored.
+
+    A pattern that cannot be tried takes nothing that anybody knows of.
+    """
+    if not is_tame(matcher) or (len(value) > _MAX_VALUE and matcher.op in {Op.MATCH, Op.NO_MATCH}):
+        return False
     match matcher.op:
         case Op.EQUAL:
             return value == matcher.value
@@ -51,6 +75,8 @@ def _candidates(matchers: Sequence[Matcher]) -> tuple[str, ...]:
 
 def strings(pattern: str) -> tuple[str, ...]:
     """Return strings that the RE2 `pattern` matches as a whole, one or more per alternative; empty if none is found."""
+    if not _is_tame(pattern):
+        return ()
     try:
         made = dict.fromkeys(islice(_Pattern(pattern).alternatives(), MOST))
         return tuple(each for each in made if re.fullmatch(pattern, each, re.DOTALL))

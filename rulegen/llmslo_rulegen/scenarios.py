@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import sqrt
 from statistics import NormalDist
 
+from llmslo_rulegen.slo import Window
 from llmslo_rulegen.tier import Severity, Tier
 
 # A verdict counts only where it is the same with all windows two scrapes longer or shorter and thresholds 2 % higher or
 # lower: Prometheus 2 and 3 differ by the sample at a window's far end, and `increase` guesses what lies beyond it.
 SLACK_SCRAPES = 2
 SLACK = 0.02
-HOUR_S = 3600
+HOUR_S, DAY_S = 3600, 86_400
 LEAST_COVERED = 0.2  # of a window, before its budget may count as spent
 MOST_BAD = 1.01  # times total; more is no rounding
 HALF_AN_EVENT = 0.5  # the gate of a tier gives way to extrapolation by this much
+MONTH = Window(30 * DAY_S)
+MEMORY_S = 65 * 60  # what a tier was longer ago is forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +66,32 @@ class Events:
     bad: float
 
 
-@lru_cache(maxsize=256)
-def _sums(flow: Flow) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
-    ends = tuple(accumulate((run.steps for run in flow), initial=0))
-    total = tuple(accumulate((run.steps * run.total for run in flow), initial=0))
-    return ends, total, tuple(accumulate((run.steps * run.bad for run in flow), initial=0))
+_Sums = tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]
+_MOST_SUMS = 256
+_known: dict[int, tuple[Flow, _Sums]] = {}  # by identity: to hash a flow takes longer than all else
+
+
+def _sums(flow: Flow) -> _Sums:
+    """Return, run by run, where each ends, and total and bad events until then."""
+    found = _known.get(id(flow))
+    if found is None or found[0] is not flow:
+        if len(_known) >= _MOST_SUMS:
+            _known.clear()
+        ends = tuple(accumulate((run.steps for run in flow), initial=0))
+        total = tuple(accumulate((run.steps * run.total for run in flow), initial=0))
+        bad = tuple(accumulate((run.steps * run.bad for run in flow), initial=0))
+        found = _known[id(flow)] = flow, (ends, total, bad)
+    return found[1]
 
 
 def _until(flow: Flow, step: int) -> tuple[int, float]:
     """Return total and bad events up to and including scrape number `step`."""
     ends, total, bad = _sums(flow)
-    for index, (start, end) in enumerate(pairwise(ends)):
-        if step <= end:
-            into = max(0, step - start)
-            return total[index] + into * flow[index].total, bad[index] + into * flow[index].bad
-    return total[-1], bad[-1]
+    index = max(bisect_left(ends, step), 1) - 1
+    if index == len(flow):
+        return total[-1], bad[-1]
+    into = max(0, step - ends[index])
+    return total[index] + into * flow[index].total, bad[index] + into * flow[index].bad
 
 
 def events(flow: Flow, end: int, steps: int) -> Events:
@@ -109,31 +124,36 @@ class Promise:
     """What an SLO's tiers are judged by: `budget` is the share of events that may be bad.
 
     `wilson`: instead of a tier's gate, the lower bound of the long window's bad share at this confidence is compared.
-    `window_s`: length of the budget's window; of a calendar window that which holds the tests' first instant.
+    `window`: the budget's.
     """
 
     tiers: tuple[Tier, ...]
     budget: float
     clock: Clock
     wilson: float | None = None
-    window_s: int = 30 * 86_400
+    window: Window = MONTH
 
 
 def firing(promise: Promise, flow: Flow, at_s: Sequence[int]) -> list[frozenset[str] | None]:
     """Return, for each instant of `at_s` (ascending), which tiers fire; None where the answer hangs on a sample.
 
-    A tier starts when bad events exceed `factor` x `budget` of all, and its gates, over both windows; it ends with the
-    first evaluation at which a short window with events is within bounds, or when the longest window of its severity
-    has no events at all.
+    A tier starts when bad events are `factor` x `budget` of all or more, and pass its gates, over both windows; it ends
+    with the first evaluation at which a short window with events is within bounds, or when the longest window of its
+    severity has no events at all.
     """
+    return list(_firing(promise, flow, tuple(at_s)))
+
+
+@lru_cache(maxsize=4096)  # SLOs of one objective and window have the same cases
+def _firing(promise: Promise, flow: Flow, at_s: tuple[int, ...]) -> tuple[frozenset[str] | None, ...]:
     told = [_states(promise, flow, at_s, variant) for variant in VARIANTS]
-    return [states[0] if all(each == states[0] for each in states) else None for states in zip(*told, strict=True)]
+    return tuple(states[0] if all(each == states[0] for each in states) else None for states in zip(*told, strict=True))
 
 
 def _states(promise: Promise, flow: Flow, at_s: Sequence[int], variant: Variant) -> list[frozenset[str]]:
     clock = promise.clock
     tiers = [_off(tier, promise, variant) for tier in promise.tiers]
-    patience = {severity: max((t.long_s for t in tiers if t.severity is severity), default=0) for severity in Severity}
+    patience = {severity: patience_s(tiers, severity) for severity in Severity}
     states: list[frozenset[str]] = []
     on: frozenset[str] = frozenset()
     wanted = set(at_s)
@@ -142,8 +162,8 @@ def _states(promise: Promise, flow: Flow, at_s: Sequence[int], variant: Variant)
         on = frozenset(
             tier.name
             for tier in tiers
-            if _starts(promise, flow, end, tier)
-            or (tier.name in on and _holds(promise, flow, end, tier, patience[tier.severity]))
+            if starts(promise, tier, short := events(flow, end, tier.short_s), events(flow, end, tier.long_s))
+            or (tier.name in on and holds(promise, tier, short, events(flow, end, patience[tier.severity])))
         )
         if now in wanted:
             states.append(on)
@@ -162,24 +182,38 @@ def _off(tier: Tier, promise: Promise, variant: Variant) -> Tier:
     )
 
 
-def _starts(promise: Promise, flow: Flow, end: int, tier: Tier) -> bool:
-    long, short = events(flow, end, tier.long_s), events(flow, end, tier.short_s)
+def starts(promise: Promise, tier: Tier, short: Events, long: Events) -> bool:
+    """Say whether a tier starts to fire, from what its windows hold."""
     bound = tier.factor * promise.budget
     enough = short.bad > tier.min_bad_short - HALF_AN_EVENT or tier.min_bad_short == 0
-    return short.bad > bound * short.total and enough and _is_over(long, bound, tier.min_bad, promise.wilson)
+    return 0 < short.bad >= bound * short.total and enough and _is_over(long, bound, tier.min_bad, promise.wilson)
 
 
-def _holds(promise: Promise, flow: Flow, end: int, tier: Tier, patience: int) -> bool:
-    """Say whether an alert goes on: still burning, or idle and so for less than `patience` scrapes."""
-    short = events(flow, end, tier.short_s)
-    burning = short.bad > tier.factor * promise.budget * short.total
-    return (burning or short.total == 0) and events(flow, end, patience).total > 0
+def holds(promise: Promise, tier: Tier, short: Events, longest: Events) -> bool:
+    """Say whether an alert goes on: still burning, or idle while the longest window of its severity is not."""
+    burning = short.bad >= tier.factor * promise.budget * short.total
+    return (burning or short.total == 0) and longest.total > 0
+
+
+def judged(promise: Promise, window: Callable[[int], Events], fired: Collection[str]) -> frozenset[str]:
+    """Return the tiers that fire where `window` holds what happened in the last seconds, and `fired` did before."""
+    return frozenset(
+        tier.name
+        for tier in promise.tiers
+        if starts(promise, tier, short := window(tier.short_s), window(tier.long_s))
+        or (tier.name in fired and holds(promise, tier, short, window(patience_s(promise.tiers, tier.severity))))
+    )
+
+
+def patience_s(tiers: Sequence[Tier], severity: Severity) -> int:
+    """Return the longest window of a severity: how long its alerts outlive idleness."""
+    return max((tier.long_s for tier in tiers if tier.severity is severity), default=0)
 
 
 def _is_over(long: Events, bound: float, min_bad: int, wilson: float | None) -> bool:
     if wilson is None:
-        return long.bad > bound * long.total and (min_bad == 0 or long.bad > min_bad - HALF_AN_EVENT)
-    return long.total > 0 and lower_bound(long, wilson) > bound
+        return long.bad >= bound * long.total and (min_bad == 0 or long.bad > min_bad - HALF_AN_EVENT)
+    return long.total > 0 and lower_bound(long, wilson) >= bound
 
 
 def lower_bound(seen: Events, confidence: float) -> float:
@@ -190,31 +224,9 @@ def lower_bound(seen: Events, confidence: float) -> float:
     return (share + z2n / 2 - spread) / (1 + z2n)
 
 
-def covered(promise: Promise, at_s: int) -> float:
-    """Return the share of the budget's window that the tests have lasted, at most 1."""
-    return min(1.0, at_s / promise.window_s)
-
-
-def in_window(promise: Promise, flow: Flow, at_s: int) -> Events:
-    """Return the events of the budget's window, which begins with a full hour."""
-    begin_s = max(0, at_s // HOUR_S * HOUR_S - promise.window_s)
-    end = promise.clock.steps(at_s)
-    return events(flow, end, end - promise.clock.steps(begin_s))
-
-
-def spent(promise: Promise, flow: Flow, at_s: int) -> float:
-    """Return the share of the budget that is gone: bad / (allowed x total x window / covered)."""
-    seen = in_window(promise, flow, at_s)
-    return seen.bad / seen.total / promise.budget * covered(promise, at_s) if seen.total else 0.0
-
-
-def is_exhausted(promise: Promise, flow: Flow, at_s: int) -> bool | None:
-    """Say whether the budget is spent and enough of the window covered to say so; None where it is on the brink."""
-    sides = [
-        spent(promise, flow, at_s) * side >= 1 and covered(promise, at_s) * side >= LEAST_COVERED
-        for side in (1 - SLACK, 1 + SLACK)
-    ]
-    return sides[0] if sides[0] == sides[1] else None
+def between(clock: Clock, flow: Flow, begin_s: float, end_s: float) -> Events:
+    """Return the events of the scrapes in (begin, end]."""
+    return events(flow, clock.steps(end_s), -int(-(end_s - begin_s) // clock.step_s))
 
 
 def is_nonsense(promise: Promise, flow: Flow, at_s: int) -> bool:

@@ -21,7 +21,7 @@ HELP = {
         "slos": "The promises.",
         "labels": "Put on every alert and on the info series; records carry identity labels only.",
         "scrape_interval": "How often Prometheus reads the metrics, 1s to 5m.",
-        "runbook_url": "Annotation of every alert; left out when unset.",
+        "runbook_url": "Annotation of every alert; one that ends in / is where runbooks/ is published.",
         "dashboard_url": "Annotation of every alert; left out when unset.",
     },
     "SloShape": {
@@ -61,7 +61,11 @@ HELP = {
         "ticket": "Alerts that leave a note.",
         "tiers": "Burn alerts of your own instead of the solved ones.",
     },
-    "Switch": {"disable": "Emit none of these."},
+    "Switch": {
+        "disable": "Emit none of these.",
+        "labels": "Put on these alerts; `severity` may be another word than ours.",
+        "annotations": "Put on these alerts; templates of Prometheus are allowed.",
+    },
     "TierShape": {
         "name": "The label `tier`, such as page_fast.",
         "severity": "Wake somebody, or leave a note.",

@@ -11,10 +11,11 @@ from llmslo_rulegen.tier import Severity, Tier
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a file something stands; lines count from 1."""
+    """Where in a file something stands; lines count from 1, `path` leads to it from the root of its document."""
 
     file: str
     line: int
+    path: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -59,6 +60,12 @@ class EventFunction(Enum):
     RATE = "rate"
     INCREASE = "increase"
     COUNT_OVER_TIME = "count_over_time"
+    SUM_OVER_TIME = "sum_over_time"
+
+    @property
+    def is_sampled(self) -> bool:
+        """Samples are counted or summed, nothing is extrapolated: the two may stand side by side."""
+        return self in {EventFunction.COUNT_OVER_TIME, EventFunction.SUM_OVER_TIME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,14 @@ class LowTraffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What the alerts of one severity carry beside what all of the SLO's carry; a label `severity` replaces ours."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Alerting:
     """How the alerts of one SLO are called and what they carry beside what rulegen sets."""
 
@@ -128,6 +143,12 @@ class Alerting:
     annotations: tuple[tuple[str, str], ...] = ()
     disabled: frozenset[Severity] = frozenset()
     tiers: tuple[Tier, ...] | None = None  # None: solved
+    page: Notice = Notice()
+    ticket: Notice = Notice()
+
+    def notice(self, severity: Severity) -> Notice:
+        """Return what the alerts of `severity` carry further."""
+        return self.page if severity is Severity.PAGE else self.ticket
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,11 @@ class _Shape(BaseModel):
 
 
 class Switch(_Shape):
-    """What can be turned off."""
+    """The alerts of one severity: whether there are any, and what they carry."""
 
     disable: StrictBool = False
+    labels: dict[fields.LabelName, fields.LabelValue] = {}
+    annotations: dict[fields.LabelName, fields.Annotation] = {}
 
 
 class TierShape(_Shape):

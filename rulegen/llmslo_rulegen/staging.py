@@ -10,8 +10,9 @@ a gap or an overlap wherever within its interval a group is evaluated:
 A window of whole hours that slides is `the hours it touches + hour_so_far now - hour_so_far at its beginning`; the
 window of a budget begins at a full hour and needs no subtraction.
 
-`hour` and `day` have one value all hour or day long. Older ones are read in the middle of the next: never at a moment
-at which they may not be written yet, and not at a full hour, when servers are restarted.
+`hour` and `day` have one value all hour or day long. Older ones are read twice in the next, so that no restart of a
+server loses one: never at a moment at which they may not be written yet, and not at a full hour, when servers are
+restarted.
 """
 
 from __future__ import annotations
@@ -98,9 +99,10 @@ def begin(ids: str, window: Window) -> str:
     It changes once an hour, and of a year it reads 8 760 points: looked for in the first and the second half hour's
     first five minutes only.
     """
-    running = _before(f"{catalog.TOTAL}{catalog.HOUR_SO_FAR}{ids}", HOUR_S)
-    read = promql.points(f"timestamp({running})", window.seconds // HOUR_S, HOUR_S)
-    found = f"floor(min_over_time({read}) / {HOUR_S}) * {HOUR_S}"
+    running = f"{catalog.TOTAL}{catalog.HOUR_SO_FAR}{ids} offset {promql.duration(HOUR_S // 2)}"
+    # Not timestamp(): with it the tests of a year's budget took promtool 2.42 eight seconds of CPU, without it one.
+    read = promql.points(f"(0 * {running} + time())", window.seconds // HOUR_S, HOUR_S)
+    found = f"min_over_time({read}) - {HOUR_S}"
     return f"last_over_time(({found})[{promql.duration(_SEARCHED_S - 0.001)}:{promql.duration(HOUR_S // 2)}])"
 
 
@@ -118,8 +120,13 @@ def covered(ids: str, window: Window, period: str) -> str:
 
 
 def _before(record: str, step_s: int) -> str:
-    """Return the record of the unit before the one that ends at the instant at which this is asked."""
-    return f"{record} offset {promql.duration(step_s // 2)}"
+    """Return the record of the unit before the one that ends at the instant at which this is asked.
+
+    It was written all through the unit that ends then. Read in its middle and after five sixths of it: a server that
+    was away at one of them was there at the other.
+    """
+    read = f"({record} offset {promql.duration(step_s // 6)})"
+    return f"last_over_time({promql.points(read, 2, step_s // 3)})"
 
 
 def _last(record: str, count: int, step_s: int) -> Iterator[str]:
@@ -127,7 +134,7 @@ def _last(record: str, count: int, step_s: int) -> Iterator[str]:
     if count:
         yield record
     if count > 1:
-        yield f"sum_over_time({promql.points(f'({_before(record, step_s)})', count - 1, step_s)})"
+        yield f"sum_over_time({promql.points(_before(record, step_s), count - 1, step_s)})"
 
 
 def _read(record: str, step_s: int, range_s: int, gate: str) -> str:

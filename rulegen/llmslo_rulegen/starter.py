@@ -10,7 +10,7 @@ version: llmslo/v1
 service: support-bot
 labels: {team: assistants} # on every alert
 scrape_interval: 1m # of the exporter, in your Prometheus
-# runbook_url: https://example.org/runbooks/support-bot
+# runbook_url: https://example.org/runbooks/ # where out/runbooks is published: each alert links to its page
 # dashboard_url: https://example.org/d/support-bot
 
 slos:

@@ -6,7 +6,7 @@ A template of events is of degree 1: it grows with the count of events. A sum of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import lru_cache
 from typing import NoReturn
@@ -21,7 +21,7 @@ MAX_LENGTH = 10_000  # no person wrote a longer one
 MAX_OPERATORS = 400  # each node of the parser's tree holds a copy of all below it: 5 000 in a chain take gigabytes
 _ANY_WINDOW = re.compile(r"\{\{\s*\.?\s*window\s*\}\}")
 _MARK_S = 1_234_567  # stands for the window while a template is parsed; nobody writes it
-_MARK = timedelta(seconds=_MARK_S)
+MARK = timedelta(seconds=_MARK_S)
 _STRINGS = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`', re.DOTALL)
 _OPERATORS = re.compile(r"[-+*/%^(<>=!]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
@@ -52,13 +52,13 @@ def template(text: str) -> tuple[str, EventFunction]:
             ranges += 1
             _check_range(node)
     if found.count(WINDOW) != ranges or not ranges:
-        msg = f"{WINDOW} has to be the range of each rate, increase or count_over_time and stand nowhere else: found it"
-        _refuse(f"{msg} {found.count(WINDOW)} times for {ranges} ranges")
-    if len(functions) > 1:
+        msg = f"{WINDOW} has to be the range of each rate, increase, count_over_time, sum_over_time, and nowhere else"
+        _refuse(f"{msg}: found it {found.count(WINDOW)} times for {ranges} ranges")
+    if len(functions) > 1 and not all(function.is_sampled for function in functions):
         _refuse(f"{_listed(functions)} are mixed: events are scaled by one of them, use the same throughout")
     if _degree(tree) != 1:
         _refuse("this is no count of events but a quotient or a product of such: write bad and total apart")
-    return found, functions.pop()
+    return found, min(functions, key=lambda function: function.value)
 
 
 def instant(text: str) -> str:
@@ -126,9 +126,15 @@ def regex(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
+def tree_of(text: str) -> promql.Expr:
+    """Return the syntax tree of what was read already; its window is `MARK`."""
+    return parse(_ANY_WINDOW.sub(f"{_MARK_S}s", text))
+
+
 def grouping(text: str) -> frozenset[str] | None:
     """Return the labels that the outermost aggregation of a template keeps; None where all may be kept."""
-    tree = parse(text.replace(WINDOW, f"{_MARK_S}s"))
+    tree = tree_of(text)
     while isinstance(tree, promql.ParenExpr):
         tree = tree.expr
     if not isinstance(tree, promql.AggregateExpr):
@@ -143,13 +149,27 @@ def fills_with_zero(text: str) -> bool:
     return re.search(r"\bor\s+(?:on\s*\(\s*\)\s*)?vector\(\s*0", text, re.IGNORECASE) is not None
 
 
+def without_strings(text: str) -> str:
+    """Return an expression with its strings emptied."""
+    return _STRINGS.sub('""', text)
+
+
+def outside_strings(text: str, change: Callable[[str], str]) -> str:
+    """Return an expression whose parts beside its strings are changed."""
+    found, end = [], 0
+    for match in _STRINGS.finditer(text):
+        found += [change(text[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join([*found, change(text[end:])])
+
+
 def parse(text: str) -> promql.Expr:
     """Return the syntax tree of `text`; a ExpressionError says what is wrong with it."""
     if not text:
         _refuse("the expression is empty: write PromQL")
     if len(text) > MAX_LENGTH:
         _refuse(f"the expression has {len(text)} characters, at most {MAX_LENGTH} are read: record a part of it")
-    bare = _STRINGS.sub('""', text)
+    bare = without_strings(text)
     if "#" in bare:
         _refuse("a comment would swallow what follows in a rule: take it out")
     if sum(1 for _ in _OPERATORS.finditer(bare)) > MAX_OPERATORS:
@@ -184,12 +204,12 @@ def _check_selector(node: promql.VectorSelector) -> None:
 
 
 def _check_range(node: promql.MatrixSelector | promql.SubqueryExpr) -> None:
-    if node.range != _MARK:
+    if node.range != MARK:
         _refuse(f"the range [{_shown(node.range)}] is fixed, each window needs its own: write [{WINDOW}]")
-    if isinstance(node, promql.SubqueryExpr) and (node.step is None or node.step == _MARK):
+    if isinstance(node, promql.SubqueryExpr) and (node.step is None or node.step == MARK):
         _refuse(f"a subquery needs a fixed step, so that each window counts alike: write [{WINDOW}:1m]")
     offset = node.offset if isinstance(node, promql.SubqueryExpr) else node.vector_selector.offset
-    if offset == _MARK:
+    if offset == MARK:
         _refuse(f"an offset of {WINDOW} looks at other times in each window: write a fixed one, or none")
 
 
@@ -199,8 +219,8 @@ def _function(call: promql.Call) -> set[EventFunction]:
         return set()
     function = _FUNCTIONS.get(call.func.name)
     if function is None:
-        _refuse(f"{call.func.name} does not count events: use rate, increase or count_over_time")
-    if isinstance(ranges[0], promql.SubqueryExpr) and function is not EventFunction.COUNT_OVER_TIME:
+        _refuse(f"{call.func.name} does not count events: use rate, increase, count_over_time or sum_over_time")
+    if isinstance(ranges[0], promql.SubqueryExpr) and not function.is_sampled:
         _refuse(f"{call.func.name} of a subquery misses resets: give it a selector and its range")
     return {function}
 
@@ -224,6 +244,8 @@ def _degree_of_call(node: promql.Call) -> int | None:
     name = node.func.name
     if name in _FUNCTIONS:
         return 1
+    if name == "histogram_fraction":
+        return 0
     if name not in _LINEAR:
         _refuse(f"{name} does not keep a count of events: leave it out")
     return _degree(node.args[0])

@@ -15,7 +15,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Fires when the bad share exceeds `factor` x budget over the long and over the short window.
+    """Fires when the bad share is `factor` x budget or more over the long and over the short window.
 
     `name` is stable and unique in an SLO (`page_fast`, `page_slow`, `ticket_fast`, `ticket_slow`). `min_bad` is the
     least count of bad events in the long window with which the tier starts to fire, `min_bad_short` that of the short

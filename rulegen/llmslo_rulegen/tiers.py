@@ -13,7 +13,7 @@ spent that share of the budget, whatever x is; a total outage fires after factor
     ticket_fast  3; 0.6 of page_slow's; 10 % of the window / long  1d x (window / 30d)^0.8
     ticket_slow  1                                                 a sixth of the window, 3d or less
 
-No page factor is below 2 (but 0.99 / budget, where even 2 is more than there can be), no ticket_fast below 1.2.
+No page factor is below 2, all that there can be at 50 %, no ticket_fast below 1.2.
 
 - page_fast's time is 7.5 minutes from 99 %, 12 from 90 %, 27 from 80 % down: what a team is promised (10, 15, 30)
   without two minutes for scrape and evaluation. A lower factor needs more bad events before it is no chance (see
@@ -39,7 +39,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 WEEK, MONTH = 7 * DAY, 30 * DAY
 TEXTBOOK = (Decimal("99.9"), MONTH)
 MOST = 0.9  # of all events, the highest share a tier asks for: a total outage is seldom quite total
-BRINK = 0.99  # the same where even a page factor of 2 needs more: objectives below 55 %
+LEAST_PAGE = 2.0  # times too fast; below 55 % that asks for more than MOST, at 50 % for all events
 SCRAPES = 4  # in a short window at least, slo-rules 5.1 (16)
 PROMPT_BUDGET = 0.01  # 99 %
 LEAST_OVER_HOUR = 7  # page_fast's factor over an hour, else it takes half an hour
@@ -97,13 +97,13 @@ def _page_fast(budget: float, window_s: int) -> _Shape:
     long_s = HOUR if min(spent_s, late_s / budget) / HOUR >= LEAST_OVER_HOUR else HOUR // 2
     highest = 14.4 if window_s >= WEEK else 5
     factor = min(highest, spent_s / long_s, late_s / budget / long_s, MOST / budget)
-    return _Shape(_page_factor(factor, budget), long_s, 5 * MINUTE)
+    return _Shape(_page_factor(factor), long_s, 5 * MINUTE)
 
 
 def _page_slow(budget: float, window_s: int) -> _Shape:
     long_s = max(2 * HOUR, _step(6 * HOUR * (window_s / MONTH) ** 0.6))
     factor = min(5, max(3, 0.05 * window_s / long_s), 0.6 * _page_fast(budget, MONTH).factor)
-    factor = _page_factor(factor, budget)
+    factor = _page_factor(factor)
     while factor * budget * long_s > SLOW_S and long_s > SHORTEST_SLOW_S:
         long_s = max(step * MINUTE for step in STEPS_M if step * MINUTE < long_s)
     return _Shape(factor, long_s, HOUR // 2)
@@ -116,9 +116,8 @@ def _promised_s(budget: float) -> float:
     return 12 * MINUTE + 15 * MINUTE * min(1, max(0, (budget - 0.1) / 0.1))
 
 
-def _page_factor(factor: float, budget: float) -> float:
-    """At least 2, unless even 2 asks for more than there can be."""
-    return _printed(max(factor, min(2, BRINK / budget)))
+def _page_factor(factor: float) -> float:
+    return _printed(max(factor, LEAST_PAGE))
 
 
 def _printed(factor: float) -> float:

@@ -16,21 +16,40 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from llmslo_exporter.errors import ExporterError
-from tests.bench import application, hooks, neighbours, reader, reads, rendering, start, touched
+from tests.bench import (
+    application,
+    checking,
+    crowd,
+    exposition,
+    hooks,
+    left_out,
+    neighbours,
+    parsers,
+    reader,
+    reads,
+    rendering,
+    start,
+    touched,
+)
 from tests.bench.figures import BenchError, Figure, Line, Missing, Setting
 from tests.e2e.daemon import kernel_is_open
 
 MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "reader": ("a stream of 20 000 chunks, at full speed over TLS", reader.measure),
     "application": ("an application reading 100 chunks a second over TLS", application.measure),
+    "crowd": ("100 streams of 50 events a second over TLS", crowd.measure),
     "hooks": ("BPF programs, time a run", hooks.measure),
     "start": ("start and memory", start.measure),
     "neighbours": ("other work of the node: nginx under wrk", neighbours.measure),
+    "left_out": ("nginx under wrk, once the exporter leaves both out", left_out.measure),
     "reads": ("one-byte reads of no socket", reads.measure),
+    "exposition": ("/metrics at 10 000 and 100 000 series", exposition.measure),
+    "parsers": ("parsers, a stream of each dialect", parsers.measure),
+    "checking": ("llmslo-rulegen check and diff", checking.measure),
     "rendering": ("llmslo-rulegen over 1 000 SLOs", rendering.measure),
     "touched": ("samples that the rules of an SLO read", touched.measure),
 }
-WITHOUT_KERNEL = frozenset(("rendering", "touched"))
+WITHOUT_KERNEL = frozenset(("checking", "exposition", "parsers", "rendering", "touched"))
 ROUNDS = 5
 WIDTHS = (56, 10, 21, 13, 12)
 MET = {True: "met", False: "MISSED", None: ""}

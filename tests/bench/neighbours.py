@@ -43,6 +43,7 @@ http {{
         ssl_certificate {cert};
         ssl_certificate_key {key};
         location / {{ return 200 "{body}"; }}
+        location = /status {{ stub_status; }}
     }}
 }}
 """
@@ -55,7 +56,7 @@ def measure(setting: Setting) -> Iterator[Line]:
     """Yield requests a second and what is added to each, by who watches."""
     rounds = max(setting.rounds, LEAST_ROUNDS)
     rates: Rates = {name: [] for name in ("plain", "tls", "plain+exporter", "tls+exporter", "tls+entries")}
-    with _nginx(setting) as (pid, plain, tls):
+    with nginx(setting) as (pid, plain, tls):
         watchers: list[tuple[str, Callable[[], AbstractContextManager[object]]]] = [
             ("", nullcontext),
             ("+exporter", lambda: exporting(setting)),
@@ -113,7 +114,7 @@ def _ports(count: int) -> list[int]:
 
 
 @contextmanager
-def _nginx(setting: Setting) -> Iterator[tuple[int, str, str]]:
+def nginx(setting: Setting) -> Iterator[tuple[int, str, str]]:
     """Yield the worker's pid and the two addresses."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:

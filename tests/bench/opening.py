@@ -24,7 +24,8 @@ def main() -> None:
     def mark(step: str) -> None:
         done[step] = time.monotonic()
 
-    daemon = import_module("llmslo_exporter.daemon")
+    import_module("llmslo_exporter.daemon")
+    loading = import_module("llmslo_exporter.loading")
     if loader_name == "bcc":
         sources = import_module("llmslo_exporter.loaders.sources")
         os.environ.setdefault("BCC_KERNEL_SOURCE", str(sources.bpf_file(sources.HEADERS)))
@@ -33,9 +34,9 @@ def main() -> None:
     libraries = import_module("llmslo_exporter.libraries")
     imported_mb = _memory_mb("VmRSS")
     mark("imports")
-    loader = daemon.BccLoader() if loader_name == "bcc" else daemon.LibbpfLoader(without=daemon.unused_programs())
+    loader = loading.BccLoader() if loader_name == "bcc" else loading.LibbpfLoader(without=loading.unused_programs())
     mark("open and load")
-    for number, part in enumerate(daemon.tables()):
+    for number, part in enumerate(loading.tables()):
         loader.update("automata", number.to_bytes(4, "little"), part)
     mark("automaton read and written")
     found = libraries.Libraries()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.e2e.answers import Answer, Framing, Kind, Part, Truth, answer, error_truth, json_answer
+from tests.e2e import packers
+from tests.e2e.answers import Answer, Framing, Kind, Part, Truth, answer, chat, error_truth, json_answer
 from tests.e2e.daemon import ROOT
 
 FIXTURES = ROOT / "tests" / "exporter" / "fixtures"
@@ -23,7 +24,10 @@ Body = Callable[[str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One answer of one dialect. `{model}` stands for the model in a path; `body` makes the request of a model."""
+    """One answer of one dialect. `{model}` stands for the model in a path; `body` makes the request of a model.
+
+    `host` is what our own client calls the server.
+    """
 
     name: str
     path: str
@@ -31,6 +35,7 @@ class Case:
     body: Body
     answer: Answer
     names_model: bool = True
+    host: str = "localhost"
 
     @property
     def stream(self) -> bool:
@@ -43,7 +48,7 @@ def usage(**counts: int) -> tuple[Mapping[str, Any], ...]:
     return ({"source": "usage", **counts},)
 
 
-def _stream(fixture: str, kinds: str, truth: Truth) -> Answer:
+def _stream(fixture: str, kinds: str, truth: Truth, *, coding: str = "", headers: tuple[str, ...] = ()) -> Answer:
     data = (FIXTURES / fixture).read_bytes()
     is_lines = fixture.endswith(".ndjson")
     found = data.splitlines(keepends=True) if is_lines else _EVENT_END.split(data)
@@ -52,7 +57,15 @@ def _stream(fixture: str, kinds: str, truth: Truth) -> Answer:
         msg = f"{fixture} has {len(events)} events, {len(kinds)} are described"
         raise ValueError(msg)
     parts = [Part(event, KINDS[kind], PAUSE_MS) for event, kind in zip(events, kinds, strict=True)]
-    return answer(parts, truth, Framing(headers=NDJSON if is_lines else SSE))
+    framing = Framing(headers=((*NDJSON, *headers) if is_lines else (*SSE, *headers)))
+    return answer(parts, truth, framing) if not coding else packed(parts, truth, framing, coding)
+
+
+def packed(parts: Sequence[Part], truth: Truth, framing: Framing, coding: str) -> Answer:
+    """The same stream in a content coding, flushed behind each event."""
+    runs = packers.packed([part.data for part in parts], coding)
+    coded = [replace(part, data=run) for part, run in zip(parts, runs, strict=True)]
+    return answer(coded, truth, replace(framing, headers=(*framing.headers, f"content-encoding: {coding}")))
 
 
 def _array(kinds: str, truth: Truth) -> Answer:
@@ -118,6 +131,9 @@ VERTEX = "/v1/projects/p/locations/l/publishers/google/models/{model}"
 CLAUDE = {"input": 52, "output": 216, "cache_read": 0, "cache_write": 0}
 THOUGHT = {"input": 8, "output": 2056, "reasoning": 1702}
 RESPONSE = {"input": 25, "output": 40, "cache_read": 8, "reasoning": 16}
+COUNTED = usage(input=12, output=3, cache_read=4, reasoning=1)
+THINKING = Truth(finishes=("length",), tokens=usage(input=100, output=30, cache_read=40, cache_write=8))
+CHAT = "/v1/chat/completions"
 TEXT, EMBED, GENERATE = "text_completion", "embeddings", "generate_content"
 
 
@@ -125,6 +141,15 @@ def _openai_shapes() -> list[Case]:
     old = "/openai/deployments/{model}/chat/completions?api-version=2024-10-21"
     azure = _stream("openai/azure.sse", "..o..", _truth("stop", None))
     return [
+        Case("OpenAI chat", CHAT, "openai", messages,
+             _stream("openai/chat_with_usage.sse", ".ooo...", _truth("stop", COUNTED))),
+        Case("OpenAI chat, tools", CHAT, "openai", messages,
+             _stream("openai/tool_call.sse", "ooo..", _truth("tool_calls", None))),
+        Case("OpenAI chat, JSON", CHAT, "openai", messages,
+             _json("openai/chat.json", _plain("stop", COUNTED))),
+        Case("OpenAI completions", "/v1/completions", "openai", _prompt,
+             _stream("openai/completions.sse", "oo.", _truth("stop", None, TEXT))),
+        Case("Mistral", CHAT, "openai", messages, chat(5, 3.0, usage=(5, 5))),
         Case("Azure, old path", old, "azure.ai.openai", messages, azure),
         Case("Azure, new path", "/openai/v1/chat/completions", "openai", messages, azure),
         Case("embeddings", "/v1/embeddings", "openai", _input,
@@ -150,8 +175,7 @@ def _hosted() -> list[Case]:
         Case("Anthropic", "/v1/messages", "anthropic", messages,
              _stream("anthropic/text.sse", "...oo...", _truth("stop", usage(**CLAUDE)))),
         Case("Anthropic, thinking", "/v1/messages", "anthropic", messages,
-             _stream("anthropic/thinking.sse", "..r.r...o....",
-                     _truth("length", usage(input=100, output=30, cache_read=40, cache_write=8)))),
+             _stream("anthropic/thinking.sse", "..r.r...o....", THINKING)),
         Case("Anthropic, overloaded", "/v1/messages", "anthropic", messages,
              _stream("anthropic/overloaded.sse", "..o.",
                      _failed("overloaded", usage(input=52, cache_read=0, cache_write=0)))),
@@ -218,6 +242,49 @@ def _own_servers() -> list[Case]:
     ]  # fmt: skip
 
 
+def _by_host() -> list[Case]:
+    """OpenAI's shape as others speak it: the host, or the server's name, tells who answers."""
+    found = [
+        ("DeepSeek", "api.deepseek.com", "deepseek", "/chat/completions",
+         _stream("openai/deepseek_reasoning.sse", ".rro..",
+                 _truth("stop", usage(input=20, output=30, cache_read=16, reasoning=25)))),
+        ("Groq", "api.groq.com", "groq", "/openai/v1/chat/completions",
+         _stream("openai/groq.sse", ".o..", _truth("stop", usage(input=18, output=73)))),
+        ("OpenRouter", "openrouter.ai", "openrouter", "/api/v1/chat/completions",
+         _stream("openai/openrouter_comments.sse", ".....ro....",
+                 _truth("stop", usage(input=3, output=2)))),
+        ("Mistral, thinking", "api.mistral.ai", "mistral_ai", CHAT,
+         _stream("openai/mistral_thinking.sse", ".ro..", _truth("length", usage(input=5, output=4)))),
+        ("vLLM", "", "vllm", CHAT,
+         _stream("openai/vllm_finish_with_content.sse", ".oo.", _truth("length", usage(input=9, output=2)),
+                 headers=("server: vllm",))),
+        ("TGI chat", "", "tgi", CHAT,
+         _stream("openai/tgi_no_space.sse", "o...", _truth("stop", None),
+                 headers=("server: text-generation-inference",))),
+        ("vLLM, error and DONE", "", "openai", CHAT,
+         _stream("openai/vllm_error_then_done.sse", ".o..", _failed("server_error"))),
+    ]  # fmt: skip
+    return [
+        Case(name, path, provider, messages, said, host=host or "localhost")
+        for name, host, provider, path, said in found
+    ]
+
+
+def _compressed() -> list[Case]:
+    """Compressed streams, which the kernel cannot read."""
+    found = []
+    for coding in packers.CODINGS:
+        said = _stream("anthropic/thinking.sse", "..r.r...o....", THINKING, coding=coding)
+        found.append(Case(f"Anthropic, {coding}", "/v1/messages", "anthropic", messages, said))
+        lines = _stream("ollama/chat.ndjson", "oo.", _truth("stop", usage(input=17, output=63)), coding=coding)
+        found.append(Case(f"Ollama chat, {coding}", "/api/chat", "ollama", messages, lines))
+        body = packers.packed([(FIXTURES / "openai/chat.json").read_bytes()], coding)[0]
+        headers = ("content-type: application/json", f"content-encoding: {coding}")
+        whole = answer([Part(body)], _plain("stop", COUNTED), Framing(kind="length", headers=headers))
+        found.append(Case(f"OpenAI chat, JSON, {coding}", CHAT, "openai", messages, whole))
+    return found
+
+
 def cases() -> list[Case]:
     """Every answer of every dialect."""
-    return [*_openai_shapes(), *_hosted(), *_own_servers()]
+    return [*_openai_shapes(), *_by_host(), *_hosted(), *_own_servers(), *_compressed()]

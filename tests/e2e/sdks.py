@@ -61,6 +61,18 @@ def _openai(where: Where) -> Any:
     return openai.OpenAI(base_url=f"{where.base}/v1", api_key=KEY, http_client=transport, max_retries=0)
 
 
+def _chat_stream(where: Where, model: str) -> None:
+    list(_openai(where).chat.completions.create(model=model, messages=MESSAGES, stream=True))
+
+
+def _chat_json(where: Where, model: str) -> None:
+    _openai(where).chat.completions.create(model=model, messages=MESSAGES)
+
+
+def _completions(where: Where, model: str) -> None:
+    list(_openai(where).completions.create(model=model, prompt="hi", stream=True))
+
+
 def _responses_stream(where: Where, model: str) -> None:
     list(_openai(where).responses.create(model=model, input="hi", stream=True))
 
@@ -164,9 +176,17 @@ def _mistral(where: Where, model: str) -> None:
 CALLS: tuple[tuple[str, str, Call], ...] = (
     ("anthropic", "Anthropic", _anthropic_stream),
     ("anthropic", "Anthropic, thinking", _anthropic_stream),
+    ("anthropic", "Anthropic, gzip", _anthropic_stream),
+    ("anthropic", "Anthropic, br", _anthropic_stream),
     ("anthropic", "Anthropic, overloaded", _anthropic_stream),
     ("anthropic", "Anthropic, JSON", _anthropic_json),
     ("anthropic", "Anthropic, 529", _anthropic_json),
+    ("openai", "OpenAI chat", _chat_stream),
+    ("openai", "OpenAI chat, tools", _chat_stream),
+    ("openai", "OpenAI chat, JSON", _chat_json),
+    ("openai", "OpenAI chat, JSON, br", _chat_json),
+    ("openai", "OpenAI chat, JSON, zstd", _chat_json),
+    ("openai", "OpenAI completions", _completions),
     ("openai", "Responses", _responses_stream),
     ("openai", "Responses, reasoning", _responses_stream),
     ("openai", "Responses, JSON", _responses_json),
@@ -177,6 +197,7 @@ CALLS: tuple[tuple[str, str, Call], ...] = (
     ("google-genai", "Gemini, JSON", _gemini_json),
     ("ollama", "Ollama chat", _ollama_chat),
     ("ollama", "Ollama chat, JSON", _ollama_json),
+    ("ollama", "Ollama chat, gzip", _ollama_chat),
     ("ollama", "Ollama generate", _ollama_generate),
     ("ollama", "Ollama embed", _ollama_embed),
     ("cohere", "Cohere v2", _cohere_v2_stream),

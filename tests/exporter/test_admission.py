@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
 from llmslo_exporter.admission import Admission, Names, Place
 from llmslo_exporter.catalog import EXCHANGE_LABELS, OTHER, Limits
 from llmslo_exporter.identity import Workload
@@ -42,6 +46,25 @@ def test_a_model_that_is_no_name_never_becomes_a_label():
     admission = Admission(Limits(), Clock())
     for model in (None, "", "a" * 201, "two\nlines", "nul\0"):
         assert place(admission, model).model == OTHER
+
+
+@pytest.mark.parametrize("odd", ["", "a" * 10_000, "two\nlines", "nul\0", "\ud800", "\u202e", "\x1b[2J"])
+def test_what_is_no_name_is_dropped_and_counted(odd):
+    admission = Admission(Limits(), Clock())
+    assert place(admission, odd) == Place(CHAT, "openai", OTHER, "chat", Role.CLIENT, ("models",))
+    assert place(admission, "m", provider=odd).provider == OTHER
+    found = place(admission, "m", workload=Workload("shop", odd))
+    assert (found.workload, found.dropped) == (Workload("shop", OTHER), ("workloads",))
+
+
+def test_a_million_names_leave_no_more_than_the_caps():
+    admission = Admission(Limits(), Clock())
+    dropped = Counter()
+    for number in range(1_000_000):
+        name = f"n{number}"
+        dropped.update(place(admission, name, provider=name, workload=Workload("", name)).dropped)
+    assert dropped == {"models": 999_950, "providers": 999_975, "workloads": 999_800}
+    assert [len(names) for names in (admission._models, admission._providers, admission._workloads)] == [50, 25, 200]
 
 
 def test_the_model_cap_holds_and_counts():

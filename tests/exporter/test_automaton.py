@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llmslo_exporter import actions
 from llmslo_exporter import automaton as a
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import DIALECTS, WIRES, find
 from llmslo_exporter.dialects.openai import OPENAI_WIRE
 from llmslo_exporter.errors import ExporterError
 from llmslo_exporter.finish import FINISH_VALUES
@@ -20,7 +20,7 @@ from llmslo_exporter.summary import FinishReason
 from tests.exporter import kernel_model as kernel
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "openai").glob("*.sse"))
-TABLE = a.compile_wires([dialect.wire for dialect in DIALECTS])
+TABLE = a.compile_wires(WIRES)
 REQUEST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 1234567\r\n\r\n"
 RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nX-Content-Length: 9\r\n"
@@ -90,7 +90,7 @@ def test_the_path_tells_the_wire_of_the_stream():
             TABLE, message, b"POST /x%b HTTP/1.1\r\nhost: x" % dialect.wire.paths[0].encode(), kernel.DECIMAL
         )
         assert TABLE.streams[message.path >> a.COLUMN_BITS] == TABLE.stream_of(f"/x{dialect.wire.paths[0]}")
-    assert len(set(TABLE.streams)) == len({dialect.wire.name for dialect in DIALECTS})
+    assert len(set(TABLE.streams)) == len({wire.name for wire in WIRES})
     assert TABLE.start_stream % a.COLUMNS == 0  # bpf/exchange.h tries it without a lookup
 
 
@@ -141,6 +141,29 @@ def test_paths_of_an_llm_are_known_with_the_byte_behind_them(target):
 
 
 @pytest.mark.parametrize(
+    "target",
+    [
+        b"/v1/responses",
+        b"/v1/realtime?model=m",
+        b"/openai/realtime/",
+        b"/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=k",
+    ],
+)
+def test_a_get_may_open_a_websocket(target):
+    message, used = request(head := b"GET " + target + b" HTTP/1.1\r\nupgrade: websocket\r\n\r\n")
+    assert used == len(head)
+    assert message.flags & (actions.LLM | actions.BAD | actions.HEAD_END) == actions.LLM | actions.HEAD_END
+
+
+@pytest.mark.parametrize("path", [b"/model/a%3A0/converse-stream", b"/endpoints/e/invocations-response-stream"])
+def test_streams_that_are_counted_alone_are_known_by_path_and_type(path):
+    assert request(b"POST " + path + b" HTTP/1.1\r\n\r\n")[0].flags & actions.LLM
+    assert find(path.decode()) is None
+    both = actions.SSE | actions.NDJSON
+    assert response(b"Content-Type: application/vnd.amazon.eventstream").flags & both == both
+
+
+@pytest.mark.parametrize(
     "line",
     [
         b"POST /v1/completions-archive HTTP/1.1\r\n",
@@ -149,6 +172,10 @@ def test_paths_of_an_llm_are_known_with_the_byte_behind_them(target):
         b"POST /V1/CHAT/COMPLETIONS HTTP/1.1\r\n",
         b"POST /v1/chat/completions\r\n",
         b"GET /v1/chat/completions HTTP/1.1\r\n",
+        b"GET /v1/responses/resp_1 HTTP/1.1\r\n",
+        b"GET /index.html HTTP/1.1\r\n",
+        b"GPOST /v1/chat/completions HTTP/1.1\r\n",
+        b"POST /v1/realtime HTTP/1.1\r\n",
         b"post /v1/chat/completions HTTP/1.1\r\n",
         b"POST  HTTP/1.1\r\n",
         b"PRI * HTTP/2.0\r\n",

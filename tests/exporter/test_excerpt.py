@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmslo_exporter import actions, automaton
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import WIRES
 from llmslo_exporter.dialects.dialect import Facts
 from llmslo_exporter.dialects.openai import OPENAI
 from llmslo_exporter.excerpt import Events, excerpt_facts
@@ -23,7 +23,7 @@ CHAT = (FIXTURES / "chat_with_usage.sse").read_bytes()
 MODEL = "gpt-4o-mini-2024-07-18"
 USAGE = Tokens(TokenSource.USAGE, input=12, output=3, cache_read=4, reasoning=1)
 SSE, NDJSON = "text/event-stream; charset=utf-8", "application/x-ndjson"
-TABLE = automaton.compile_wires([dialect.wire for dialect in DIALECTS])
+TABLE = automaton.compile_wires(WIRES)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from llmslo_exporter import catalog
 from llmslo_exporter.admission import Admission
 from llmslo_exporter.catalog import Limits, MetricType
-from llmslo_exporter.exposition import Exposition, Families, Sources
+from llmslo_exporter.exposition import EOF, Exposition, Families, Sources
 from llmslo_exporter.observe import InFlight
 from llmslo_exporter.recorder import Recorder
-from llmslo_exporter.series import Store
+from llmslo_exporter.series import Reading, Store
 from llmslo_exporter.summary import Role
 from tests.exporter.exchanges import CHAT, STREAM
+from tests.exporter.library_page import families, page
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 SHARED = dict(
@@ -82,6 +83,29 @@ def test_a_stream_reads_back_in_both_formats(accept):
     assert sample("llm_time_to_first_token_seconds_bucket", le="0.45") == 1
     assert sample("llm_time_to_first_token_seconds_bucket", le="+Inf") == 1
     assert sample("llm_tokens_total", type="output", source="usage") == 41
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_the_whole_page_is_the_librarys_byte_for_byte(accept):
+    exporter = Exporter(settings=lambda: (1.0, 1.7e9))
+    for model in ("gpt-5", 'odd "name" \\', "snow\u2603man"):
+        exporter.recorder.record(replace(STREAM, model=model, ratelimits=(("tokens", 0.25),)), CHAT)
+    body, _ = exporter.exposition.render(accept)
+    readings = exporter.store.read()
+    readings[catalog.BUILD_INFO.name] = [Reading(("0.1.0", "libbpf"), 1.0)]
+    readings[catalog.CONFIG_SUCCESS.name] = [Reading((), 1.0)]
+    readings[catalog.CONFIG_SUCCESS_TIME.name] = [Reading((), 1.7e9)]
+    assert body[: body.index(b"# HELP process_")] == page(families(catalog.METRICS, readings), accept).removesuffix(EOF)
+    assert b"_created" not in body
+
+
+def test_a_page_of_names_is_a_part_of_the_whole():
+    exporter = Exporter()
+    exporter.recorder.record(STREAM, CHAT)
+    whole = exporter.exposition.render(OPENMETRICS)[0]
+    part = exporter.exposition.render(OPENMETRICS, frozenset(["llm_tokens", "llm_exporter_build_info"]))[0]
+    assert part.removesuffix(EOF).count(b"# TYPE") == 2
+    assert all(text in whole for text in part.removesuffix(EOF).split(b"# HELP"))
 
 
 def test_both_formats_say_the_same():

@@ -59,6 +59,24 @@ def test_folded_header_lines_and_foreign_bytes_are_kept():
     assert head.ends_at_close
 
 
+SECRETS = (
+    *("Authorization", "Proxy-Authorization", "api-key", "x-api-key", "X-Goog-Api-Key", "Cookie", "Set-Cookie"),
+    *("Ocp-Apim-Subscription-Key", "X-Amz-Security-Token", "Helicone-Auth", "x-portkey-api-key", "x-client-secret"),
+)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("fold", ["", "\r\n\t"])
+def test_values_of_secret_fields_are_not_kept(name, fold):
+    fields = f"Host: h\r\n{name}: Bearer {fold}sk-CANARY\r\nServer: s\r\n\r\n"
+    asked = parse_request_head(f"POST /v1/chat/completions?key=sk-CANARY HTTP/1.1\r\n{fields}".encode())
+    answered = parse_response_head(f"HTTP/1.1 200 OK\r\n{fields}".encode())
+    for head in (asked, answered):
+        assert head is not None
+        assert "CANARY" not in repr(head)
+        assert (head.headers.first(name.lower()), head.headers.first("server")) == ("", "s")
+
+
 def test_interim_heads_are_passed_over():
     head = parse_response_head(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\n" + RESPONSE)
     assert head is not None

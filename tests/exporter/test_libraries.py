@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from llmslo_exporter import libraries as module
-from llmslo_exporter.libraries import FileKey, Libraries, installed
-from llmslo_exporter.mappings import MAX_MAPS_BYTES, parse, read_maps
+from llmslo_exporter.libraries import LINGER_S, FileKey, Libraries, installed
+from llmslo_exporter.mappings import MAX_MAPS_BYTES, Mapping, parse, read_maps
 from llmslo_exporter.sites import Hook
 from tests.exporter.elf_image import PUSH, RET, image
 
@@ -70,10 +71,118 @@ def test_a_library_is_attached_once_and_let_go_with_its_last_user(node):
     assert {site.hook for site in target.sites} == {Hook.READ, Hook.WRITE}
     assert plan.see(2) == ()
     assert plan.see(1) == ()
-    assert plan.gone(1) == ()
-    assert plan.gone(1) == ()
-    assert plan.gone(2) == (key,)
+    plan.gone(1, 100.0)
+    plan.gone(1, 100.0)
+    assert plan.lapsed(200.0) == ()
+    plan.gone(2, 200.0)
+    assert plan.lapsed(200.0 + LINGER_S - 0.1) == ()
+    assert plan.lapsed(200.0 + LINGER_S) == (key,)
+    assert plan.lapsed(300.0) == ()
     assert len(plan.see(1)) == 1
+
+
+def test_a_file_that_is_used_again_in_time_stays_attached(node):
+    key = node.file("/lib/libssl.so.3", TLS)
+    node.process(1, "/lib/libssl.so.3")
+    plan = Libraries(node.proc)
+    assert len(plan.see(1)) == 1
+    plan.gone(1, 100.0)
+    assert plan.see(1) == ()
+    assert plan.lapsed(200.0) == ()
+    assert (plan.users(key), plan.keys(1)) == ({1}, {key})
+
+
+def test_nothing_lingers_in_a_crowd(node, monkeypatch):
+    monkeypatch.setattr(module, "_CROWDED", 2)
+    keys = [node.file(f"/lib/{pid}/libssl.so", TLS) for pid in (1, 2, 3)]
+    plan = Libraries(node.proc)
+    for pid in (1, 2, 3):
+        node.process(pid, f"/lib/{pid}/libssl.so")
+        plan.see(pid)
+    for pid in (1, 2, 3):
+        plan.gone(pid, 100.0)
+    assert plan.lapsed(100.0) == tuple(keys[:2])
+    assert plan.lapsed(100.0 + LINGER_S) == (keys[2],)
+
+
+def test_a_file_whose_bytes_are_written_over_is_attached_anew(node):
+    """The kernel copies an instruction once: probes of the old bytes would send later processes astray."""
+    key = node.file("/lib/libssl.so.3", TLS)
+    node.process(1, "/lib/libssl.so.3")
+    node.process(2, "/lib/libssl.so.3")
+    plan = Libraries(node.proc)
+    plan.see(1)
+    node.file("/lib/libssl.so.3", TLS + b"longer")  # the same inode
+    (target,) = plan.see(2)
+    assert target.key == key
+    assert (plan.users(key), plan.lapsed(1000.0)) == ({1, 2}, ())
+
+
+def test_a_file_that_is_no_tls_any_more_is_let_go_at_once(node):
+    key = node.file("/lib/libssl.so.3", TLS)
+    node.process(1, "/lib/libssl.so.3")
+    plan = Libraries(node.proc)
+    plan.see(1)
+    node.file("/lib/libssl.so.3", b"not an ELF file any more")
+    assert plan.see(1) == ()
+    assert plan.lapsed(100.0) == (key,)
+    assert plan.keys(1) == frozenset()
+
+
+def test_a_prepared_file_that_was_replaced_is_let_go(node):
+    key = node.file("/usr/bin/node", TLS)
+    plan = Libraries(node.proc)
+    path = node.root / "usr/bin/node"
+    plan.prepare([path])
+    plan.unprepare(100.0)
+    assert plan.lapsed(200.0) == ()
+    path.rename(node.root / "usr/bin/old")
+    plan.unprepare(200.0)
+    assert plan.lapsed(200.0 + LINGER_S) == (key,)
+    assert plan.lapsed(1000.0) == ()
+
+
+def _told(key: FileKey, path: str, generation: int = 7) -> Mapping:
+    device = os.major(key.device), os.minor(key.device)
+    return Mapping("400000-408000", path, is_deleted=False, inode=(*device, key.inode, generation))
+
+
+def test_a_file_told_to_hold_no_tls_is_not_asked_for_again(node, monkeypatch):
+    key = node.file("/lib/libc.so.6", PLAIN)
+    node.process(1, "/lib/libc.so.6")
+    plan = Libraries(node.proc)
+    told = _told(key, "/lib/libc.so.6")
+    assert plan.mapped(1, told) == ()
+    assert plan.mapped(1, told) == ()
+    monkeypatch.setattr(plan, "_located", lambda *_: pytest.fail("asked again"))
+    assert plan.mapped(2, told) == ()
+
+
+def test_the_library_of_a_process_that_is_gone_is_found_where_it_lies_for_us(node):
+    key = node.file("/lib/libssl.so.3", TLS)
+    path = str(node.root / "lib/libssl.so.3")
+    plan = Libraries(node.proc)
+    (target,) = plan.mapped(99, _told(key, path))
+    assert (target.key, target.path, plan.missed) == (key, path, 0)
+
+
+@pytest.mark.parametrize(("name", "missed"), [("libssl.so.3", 1), ("libc.so.6", 0)])
+def test_a_process_that_is_gone_is_missed_where_it_had_tls(node, name, missed):
+    plan = Libraries(node.proc)
+    assert plan.mapped(99, _told(FileKey(1, 2), f"/elsewhere/{name}")) == ()
+    assert (plan.missed, plan.refused["unreadable"]) == (missed, 1)
+
+
+def test_one_without_a_descriptor_left_is_counted(node, monkeypatch):
+    node.process(1, "/lib/libssl.so.3")
+    plan = Libraries(node.proc)
+
+    def full(*_):
+        raise OSError(errno.EMFILE, "no")
+
+    monkeypatch.setattr(module, "read_maps", full)
+    assert plan.see(1) == ()
+    assert plan.refused["unreadable"] == 1
 
 
 def test_any_file_that_defines_the_functions_counts(node):
@@ -132,7 +241,8 @@ def test_a_prepared_file_stays_without_users(node):
     (target,) = plan.prepare([path, path, node.root / "absent"])
     assert (target.key, target.path) == (key, str(path))
     assert plan.see(1) == ()
-    assert plan.gone(1) == ()
+    plan.gone(1, 0.0)
+    assert plan.lapsed(1000.0) == ()
     assert plan.prepare([path]) == ()
 
 
@@ -146,7 +256,8 @@ def test_a_failed_attach_is_offered_again_up_to_a_limit(node):
         offers += 1
     assert offers == 16
     assert plan.refused["attach"] == 16
-    assert plan.gone(1) == ()
+    plan.gone(1, 0.0)
+    assert plan.lapsed(1000.0) == ()
 
 
 def test_limits_are_counted(node, monkeypatch):
@@ -222,3 +333,70 @@ def test_this_very_process_is_seen():
     maps = Path("/proc/self/maps").read_text()
     assert ("libssl" in maps) <= any(target.sites for target in targets)
     assert plan.refused["unreadable"] == 0 or os.geteuid() != 0
+
+
+BOUND_BYTES = 256 << 20  # string table, symbols, relocations and notes, each within its limit
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (0x28, (1 << 30) - 64 * 65_000),  # section headers at the end of the file
+        (0x28, (1 << 63) - 1),
+        (0x20, (1 << 30) - 56),  # program headers there
+        (0x3C, 0xFFFF),  # so many section headers
+        (0x38, 0xFFFF),  # so many program headers
+    ],
+)
+def test_a_sparse_gigabyte_with_absurd_headers_is_read_within_a_bound(node, monkeypatch, at, value):
+    key = node.file("/lib/libssl.so.3", TLS)
+    path = node.root / "lib/libssl.so.3"
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(value.to_bytes(8 if at < 0x34 else 2, "little"))
+        file.truncate(1 << 30)
+    node.process(1, "/lib/libssl.so.3")
+    read = 0
+
+    def counted(descriptor: int, size: int, offset: int) -> bytes:
+        nonlocal read
+        data = pread(descriptor, size, offset)
+        read += len(data)
+        return data
+
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", counted)
+    plan = Libraries(node.proc)
+    assert len(plan.see(1)) <= 1
+    assert 0 < read <= BOUND_BYTES
+    assert plan.users(key) <= {1}
+
+
+@pytest.mark.parametrize("size", [0, 4, 63, 64, 200, 4096])
+def test_a_truncated_library_holds_nothing(node, size):
+    node.file("/lib/libssl.so.3", TLS[:size])
+    node.process(1, "/lib/libssl.so.3")
+    assert Libraries(node.proc).see(1) == ()
+
+
+def test_what_is_no_regular_file_is_never_opened(node):
+    """A FIFO at the path of a library would block whoever opens it."""
+    (node.root / "lib").mkdir()
+    os.mkfifo(node.root / "lib/libssl.so.3")
+    node.process(1, "/lib/libssl.so.3")
+    plan = Libraries(node.proc)
+    assert plan.see(1) == ()
+    assert plan.refused["unreadable"] == 1
+
+
+def test_ten_thousand_processes_leave_nothing_behind(node):
+    key = node.file("/lib/libssl.so.3", TLS)
+    plan = Libraries(node.proc)
+    told = _told(key, str(node.root / "lib/libssl.so.3"))
+    for pid in range(1, 10_001):
+        plan.mapped(pid, told)
+    assert len(plan.users(key)) == 10_000
+    for pid in range(1, 10_001):
+        plan.gone(pid, 100.0)
+    assert plan.lapsed(100.0 + LINGER_S) == (key,)
+    assert not plan.pids

@@ -140,3 +140,26 @@ def test_this_very_process():
     assert seen is not None
     assert seen.name == Path("/proc/self/exe").readlink().name
     assert seen.start_ticks > 0
+
+
+def test_a_cgroup_path_of_four_thousand_bytes_is_cut_at_its_front(node):
+    path = "/" + "x" * 4000 + "/system.slice/a.service"
+    node.process(7, 100, "/usr/bin/curl", f"0::{path}\n")
+    seen = Processes(node.proc).see(7)
+    assert seen is not None
+    assert len(seen.cgroups[0].path) == 1024
+    assert seen.cgroups[0].path.endswith("/system.slice/a.service")
+
+
+def test_more_hierarchies_than_there_are_cost_nothing(node):
+    node.process(7, 100, "/usr/bin/curl", "".join(f"{n}:name=x{n}:/{'y' * 200}\n" for n in range(300)))
+    seen = Processes(node.proc).see(7)
+    assert seen is not None
+    assert len(seen.cgroups) == 16
+
+
+def test_the_path_of_the_executable_is_kept_for_whoever_excludes_by_it(node):
+    node.process(7, 100, "/opt/agent/bin/agent (deleted)")
+    seen = Processes(node.proc).see(7)
+    assert seen is not None
+    assert (seen.path, seen.name) == ("/opt/agent/bin/agent", "agent")

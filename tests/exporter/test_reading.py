@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmslo_exporter.exchange import ClosedBy, Exchange, Fault, Outcome, StreamOutcome, Tokens, TokenSource
-from llmslo_exporter.reading import read
+from llmslo_exporter.reading import MAX_PARSED_BYTES, read
 from llmslo_exporter.summary import Closer, End, FinishReason, Piece, Role, Summary, Transport
 
 FIXTURES = Path(__file__).parent / "fixtures" / "openai"
@@ -299,6 +300,25 @@ def test_a_compressed_answer_gives_its_usage_at_every_cut(coding):
         assert exchange(summary).tokens == (USAGE,)
 
 
+def test_of_a_huge_answer_both_ends_are_read():
+    vectors = [{"index": 0, "embedding": [0.0] * 600_000}]
+    usage = {"prompt_tokens": 9, "total_tokens": 9}
+    body = json.dumps({"object": "list", "data": vectors, "model": "e", "usage": usage}).encode()
+    assert len(body) > MAX_PARSED_BYTES
+    found = exchange(whole(gzip.compress(body, 1), GZIPPED))
+    assert (found.outcome, found.tokens[0].input, found.faults) == (Outcome.OK, 9, frozenset())
+
+
+def test_a_bomb_of_empty_lists_takes_little_memory():
+    bomb = gzip.compress(b"[" + b"[]," * 2_700_000 + b"[]]", 1)
+    tracemalloc.start()
+    found = exchange(whole(bomb, GZIPPED))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.outcome is Outcome.OK
+    assert peak < 64 * 2**20
+
+
 def test_lost_pieces_leave_what_the_others_hold():
     summary = replace(whole(CHAT_JSON), pieces=pieces(CHAT_JSON[:100], CHAT_JSON[-400:]), pieces_lost=True)
     assert exchange(summary).tokens == (USAGE,)
@@ -425,7 +445,7 @@ def test_an_error_in_a_compressed_stream_is_seen():
     ("coding", "name"), [(b"br", "br"), (b"zstd", "zstd"), (b"gzip, br", "other"), (b"x", "other")]
 )
 def test_a_stream_that_cannot_be_opened_is_counted_not_guessed(coding, name):
-    found = exchange(encoded(pieces(b"\x1b\x2f\x00\x00"), coding))
+    found = exchange(encoded(pieces(b"\xff\x2f\x00\x00"), coding))
     assert (found.ttft_unknown, found.first_token_s, found.encoding, found.tokens) == (True, None, name, ())
     assert found.stream_outcome is StreamOutcome.COMPLETED  # its framing ended properly
 
@@ -506,8 +526,8 @@ ODD_EVENT = b"data: {not json}\n\n"
 FAULTY = {
     "an answer that is a page": (whole(b"<html>welcome</html>"), {Fault.JSON}),
     "an answer that says gzip and is none": (whole(b"\x1f\x8bnothing", GZIPPED), {Fault.ENCODING}),
-    "an answer in another coding": (whole(b"\x1b\x2f", JSON_HEAD + b"Content-Encoding: br\r\n"), {Fault.ENCODING}),
-    "a stream that cannot be opened": (encoded(pieces(b"\x1b\x2f\x00\x00"), b"br"), {Fault.ENCODING}),
+    "an answer in another coding": (whole(b"\xff\x2f", JSON_HEAD + b"Content-Encoding: br\r\n"), {Fault.ENCODING}),
+    "a stream that cannot be opened": (encoded(pieces(b"\xff\x2f\x00\x00"), b"br"), {Fault.ENCODING}),
     "an odd event": (replace(STREAM, response_body=ODD_EVENT + CHAT_SSE[:1024]), {Fault.EVENT}),
     "an odd event, compressed": (encoded(compressed(events=ODD_EVENT + CHAT_SSE)), {Fault.EVENT}),
     "an answer without a status line": (

@@ -30,10 +30,10 @@ def asked(path: str, body: bytes = BODY) -> Summary:
     return replace(BLANK, request_head=head, request_body=body, request_tail=body)
 
 
-def streamed(fixture, data: bytes | None = None, **changes) -> Summary:
+def streamed(fixture, data: bytes | None = None, path: str = "", **changes) -> Summary:
     """Return what the kernel says of a fixture's stream."""
     data = fixture.read_bytes() if data is None else data
-    path = request_path(fixture)
+    path = path or request_path(fixture)
     counts = kernel_counts(table().stream_of(path), data, ends=ENDS[fixture.suffix])
     instant = 100.5 if counts.content else None
     return replace(
@@ -44,6 +44,7 @@ def streamed(fixture, data: bytes | None = None, **changes) -> Summary:
         first_output_s=instant if counts.output else None,
         last_token_s=instant,
         choices_seen=counts.choices.bit_count(),
+        first_choice_seen=bool(counts.choices & 1),
         finishes=counts.finishes,
         error_seen=counts.is_error,
         terminal_seen=counts.is_terminal,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Thread
 
 import pytest
 
@@ -67,6 +68,20 @@ def test_a_failed_handshake_makes_the_histogram_too(store, recorder):
     assert values(store, catalog.TLS_FAILURES) == {where: 1}
     assert sum(values(store, catalog.HANDSHAKE)[where].counts) == 0
     assert values(store, catalog.REQUESTS) == {}
+
+
+def test_who_tells_what_is_under_way_may_record_meanwhile(store, recorder):
+    """As the tracer does, under a lock of its own."""
+
+    def flights():
+        recording = Thread(target=recorder.record, args=(STREAM, CHAT), daemon=True)
+        recording.start()
+        recording.join(10)
+        assert not recording.is_alive()
+        yield InFlight(Role.CLIENT, "openai", "gpt-5", "chat", CHAT, "first_token", 4.0)
+
+    recorder.show_in_flight(flights())
+    assert values(store, catalog.IN_FLIGHT)[SHARED] == 1
 
 
 def test_in_flight_has_the_model_only_once_it_is_known(store, recorder):

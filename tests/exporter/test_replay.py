@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import zlib
 from pathlib import Path
 
+import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmslo_exporter import actions, automaton
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import WIRES
 from llmslo_exporter.dialects.dialect import Facts
 from llmslo_exporter.dialects.openai import OPENAI
 from llmslo_exporter.http1 import parse_response_head
@@ -22,10 +24,15 @@ from llmslo_exporter.sse import MAX_EVENT_BYTES
 from llmslo_exporter.summary import FinishReason, Piece
 from tests.exporter import kernel_model
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "openai").glob("*.sse"))
-TABLE = automaton.compile_wires([dialect.wire for dialect in DIALECTS])
+TABLE = automaton.compile_wires(WIRES)
 WBITS = {"gzip": 31, "zlib": 15, "raw": -15}
-NOTHING = Replay(Facts(), None, None, None, None, 0, None, opened=True, readable=True)
+NOTHING = Replay(Facts(), None, None, None, None, 0, None, opened=True, overflowed=False, readable=True)
 
 
 def head(coding="gzip", kind="text/event-stream"):
@@ -37,6 +44,12 @@ def head(coding="gzip", kind="text/event-stream"):
 
 def packed(*parts, kind="gzip"):
     """Return each of `parts` compressed and flushed, and what the stream's end adds."""
+    if kind == "br":
+        coder = brotli.Compressor()
+        return [*(coder.process(part) + coder.flush() for part in parts), coder.finish()]
+    if kind == "zstd":
+        frames = zstd.ZstdCompressor()
+        return [*(frames.compress(part, zstd.ZstdCompressor.FLUSH_BLOCK) for part in parts), frames.flush()]
     packer = zlib.compressobj(wbits=WBITS[kind])
     return [*(packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) for part in parts), packer.flush()]
 
@@ -55,10 +68,10 @@ STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
-@pytest.mark.parametrize("kind", WBITS)
+@pytest.mark.parametrize("kind", [*WBITS, "br", "zstd"])
 def test_instants_are_those_of_the_pieces_that_complete_events(kind):
     parts = packed(ROLE, THINK, SAY + SAY, SAY[:20], SAY[20:], STOP, DONE, kind=kind)
-    run = replay(OPENAI, head("gzip" if kind == "gzip" else "deflate"), at(*enumerate(parts)))
+    run = replay(OPENAI, head("deflate" if kind in {"zlib", "raw"} else kind), at(*enumerate(parts)))
     assert (run.first_token_s, run.first_output_s, run.last_token_s, run.max_gap_s) == (1, 2, 4, 2)
     assert (run.content_events, run.terminal_s, run.readable) == (4, 6, True)
     assert run.facts.finishes == {0: FinishReason.STOP}
@@ -132,7 +145,7 @@ def test_no_pieces_are_nothing():
 @pytest.mark.parametrize(
     ("coding", "data"),
     [
-        ("br", SAY),
+        ("compress", SAY),
         ("gzip, gzip", gzip.compress(SAY)),
         ("gzip", b"\x1f\x8b\x08broken"),
         ("gzip", gzip.compress(SAY)[30:]),

@@ -6,7 +6,8 @@ import pytest
 
 from llmslo_exporter import catalog
 from llmslo_exporter.catalog import OTHER, Limits, MetricType
-from llmslo_exporter.series import OVERFLOW_SERIES, Distribution, Store, Update
+from llmslo_exporter.sample_lines import Lines
+from llmslo_exporter.series import OVERFLOW_SERIES, TOLD_S, Distribution, Store, Update
 
 DAY = 86_400.0
 SELF_SERIES = sum(len(metric.zeros) * metric.series for metric in catalog.SELF_METRICS)
@@ -127,6 +128,18 @@ def test_the_cap_on_series_holds_and_nothing_is_lost(clock, cap):
     assert moved == dropped(store) > 0
 
 
+def test_a_million_label_sets_are_counted_and_hold_no_more_than_the_cap(clock):
+    store, lines = Store(clock, Limits()), Lines(catalog.METRICS)
+    for number in range(1_000_000):
+        store.apply(labels(f"w{number}", f"m{number}"), [OK])
+    assert store.size <= Limits().series
+    found = [r for r in store.read()[catalog.REQUESTS.name] if r.labels[-2:] == ("ok", "false")]
+    assert sum(reading.value for reading in found) == 1_000_000
+    assert dropped(store) == 1_000_000 - len(found) + 1  # all of them in one set
+    assert sum(map(len, store.texts(lines)[catalog.REQUESTS.name])) < 40_000_000
+    assert len(store._sets) < 2_000
+
+
 def _series(store):
     return sum(len(readings) * catalog.BY_NAME[name].series for name, readings in store.read().items())
 
@@ -211,3 +224,60 @@ def test_writers_on_several_threads_lose_nothing(store):
 def test_every_metric_is_read_even_when_empty(store):
     assert list(store.read()) == [metric.name for metric in catalog.METRICS]
     assert any(metric.type is MetricType.HISTOGRAM for metric in catalog.METRICS)
+
+
+def test_the_lowest_since_a_scrape_is_shown_and_the_next_scrape_begins_anew(store, clock):
+    def told(ratio):
+        store.apply(labels(), [Update(catalog.RATELIMIT, ("tokens",), ratio)])
+
+    def shown():
+        store.evict()
+        store.texts(lambda _shared, _series: {})
+        return value(store, catalog.RATELIMIT, *labels(), "tokens")
+
+    told(0.5)
+    told(0.2)
+    told(0.4)
+    assert shown() == 0.2
+    assert shown() == 0.2  # nothing came since: the last word stands
+    told(0.9)
+    assert shown() == 0.9
+    clock.now = TOLD_S + 1
+    assert shown() is None  # the limit of a minute has refilled long ago
+    assert store.size == _series(store)
+    told(0.7)
+    assert shown() == 0.7
+
+
+def test_gauges_of_what_is_under_way_leave_what_was_told(store):
+    store.apply(labels(), [Update(catalog.RATELIMIT, ("tokens",), 0.2)])
+    store.replace_gauges([(labels(), [Update(catalog.IN_FLIGHT)])])
+    store.replace_gauges([])
+    assert value(store, catalog.RATELIMIT, *labels(), "tokens") == 0.2
+    assert value(store, catalog.IN_FLIGHT, *labels()) == 0
+
+
+def test_gauges_that_overflowed_fall_to_zero_too(clock):
+    store = Store(clock, Limits(series=1_000))
+    others = (OTHER, OTHER, OTHER, OTHER, "chat", "client")
+    for number in range(20):
+        store.apply(labels(f"w{number}"), [OK])
+    store.replace_gauges([(labels("new"), [Update(catalog.IN_FLIGHT)])])
+    assert value(store, catalog.IN_FLIGHT, *others) == 1
+    store.replace_gauges([])
+    assert value(store, catalog.IN_FLIGHT, *others) == 0
+
+
+def test_only_label_sets_that_changed_are_written_again(store):
+    asked = []
+
+    def write(shared, series):
+        asked.append(shared)
+        return {catalog.REQUESTS.name: f"{shared[1]} {series[catalog.REQUESTS.name, OK.extra].value}\n".encode()}
+
+    store.apply(labels("a"), [OK])
+    store.apply(labels("b"), [OK])
+    assert store.texts(write)[catalog.REQUESTS.name] == [b"a 1.0\n", b"b 1.0\n"]
+    store.apply(labels("b"), [OK])
+    assert store.texts(write)[catalog.REQUESTS.name] == [b"a 1.0\n", b"b 2.0\n"]
+    assert asked == [labels("a"), labels("b"), labels("b")]

@@ -9,11 +9,10 @@ from dataclasses import replace
 import pytest
 
 from llmslo_exporter.automaton import compile_wires
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import WIRES
 from llmslo_exporter.loaders.sources import TABLE, bpf_file
 from llmslo_exporter.table import pack, tables, unpack
 
-WIRES = [dialect.wire for dialect in DIALECTS]
 PACKED = pack(WIRES)
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmslo_exporter import actions, automaton
-from llmslo_exporter.dialects import DIALECTS
+from llmslo_exporter.dialects import WIRES
 from llmslo_exporter.dialects.openai import OPENAI, OPENAI_WIRE
 from llmslo_exporter.sse import SseEvents
 from llmslo_exporter.summary import FinishReason
@@ -18,7 +18,7 @@ from llmslo_exporter.wire import Content
 from tests.exporter import kernel_model
 
 FIXTURES = Path(__file__).parent / "fixtures" / "openai"
-TABLE = automaton.compile_wires([dialect.wire for dialect in DIALECTS])
+TABLE = automaton.compile_wires(WIRES)
 
 
 def kernel_events(data):

@@ -7,7 +7,7 @@ from functools import cache, reduce
 from pathlib import Path
 
 from llmslo_exporter import actions, automaton
-from llmslo_exporter.dialects import DIALECTS, find
+from llmslo_exporter.dialects import WIRES, find
 from llmslo_exporter.dialects.dialect import Dialect, Facts
 from llmslo_exporter.excerpt import Events
 from llmslo_exporter.summary import FinishReason
@@ -37,7 +37,7 @@ STREAMS = sorted(path for path in FIXTURES.rglob("*") if path.suffix in TYPES)
 @cache
 def table() -> automaton.Automaton:
     """Return the compiled tables of all dialects."""
-    return automaton.compile_wires([dialect.wire for dialect in DIALECTS])
+    return automaton.compile_wires(WIRES)
 
 
 def name_of(path: Path) -> str:

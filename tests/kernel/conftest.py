@@ -19,7 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     closed = kernel_is_open()
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and {"exporter", "bench", "loader"} & set(getattr(item, "fixturenames", ())):
+        if here in item.path.parents and {"exporter", "bench", "loader", "inside"} & set(
+            getattr(item, "fixturenames", ())
+        ):
             item.add_marker(pytest.mark.kernel)
             if closed:
                 item.add_marker(pytest.mark.skip(reason=closed))

@@ -9,7 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.answers import After, Answer, chat, error_truth, json_answer, silence
+from tests.e2e import packers
+from tests.e2e.answers import (
+    DONE,
+    ROLE,
+    STOP,
+    STREAM_HEADERS,
+    After,
+    Answer,
+    Framing,
+    Truth,
+    answer,
+    chat,
+    error_truth,
+    json_answer,
+    silence,
+    words,
+)
 from tests.e2e.clients import Raw, request_bytes
 from tests.e2e.daemon import Exporter, running
 from tests.e2e.lab import Lab
@@ -95,6 +111,36 @@ def test_phase_changes_with_the_first_content(bench: Bench, *, tls: bool) -> Non
         assert bench.exporter.metric(OLDEST, model=model, role=role, phase="first_token") == 0
         assert bench.exporter.metric(OLDEST, model=model, role=role, phase="streaming") > 0.4
         assert bench.exporter.metric(GAUGE, model=model, role=role) == 1
+    bench.lab.open_gate(gates[1])
+    conn.read(len(whole.data) - sum(size for _, size in conn.flight.reads))
+    assert _zero_again(bench, model=model) == 0
+    conn.close()
+
+
+@BOTH
+def test_a_compressed_stream_that_flows_is_no_silence(bench: Bench, *, tls: bool) -> None:
+    gates = (bench.lab.model("gate"), bench.lab.model("gate"))
+    parts = [ROLE, *words(3), STOP, DONE]
+    runs = packers.packed([part.data for part in parts], "br")
+    framing = Framing(headers=(*STREAM_HEADERS, "content-encoding: br"), early_head_ms=1.0)
+    coded = [replace(part, data=run) for part, run in zip(parts, runs, strict=True)]
+    whole = answer(coded, Truth(tokens=None), framing)
+    writes = [*whole.writes]
+    writes[1] = replace(writes[1], gate=gates[0])
+    writes[3] = replace(writes[3], gate=gates[1])
+    model = _accepted(bench, "packed", replace(whole, writes=tuple(writes)), tls=tls)
+    conn = bench.connect(tls=tls)
+    conn.send(*request_bytes(model))
+    conn.read(len(writes[0].data))
+    time.sleep(0.2)
+    for role in ROLES:
+        assert bench.exporter.metric(OLDEST, model=model, role=role, phase="first_token") > 0.1
+    bench.lab.open_gate(gates[0])
+    conn.read(len(writes[1].data))
+    time.sleep(0.2)
+    for role in ROLES:
+        assert bench.exporter.metric(OLDEST, model=model, role=role, phase="first_token") == 0
+        assert bench.exporter.metric(OLDEST, model=model, role=role, phase="streaming") > 0.2
     bench.lab.open_gate(gates[1])
     conn.read(len(whole.data) - sum(size for _, size in conn.flight.reads))
     assert _zero_again(bench, model=model) == 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import replace
 
 import pytest
 
+from llmslo_exporter import catalog
+from tests.e2e import packers
 from tests.e2e.answers import (
     DONE,
     ROLE,
@@ -420,13 +421,12 @@ def test_20k_chunks_are_counted(bench: Bench, *, tls: bool) -> None:
 
 
 @BOTH
-def test_compressed_stream_is_told_as_it_was(bench: Bench, *, tls: bool) -> None:
-    packer = zlib.compressobj(wbits=31)
-    parts = [
-        replace(part, data=packer.compress(part.data) + packer.flush(zlib.Z_SYNC_FLUSH))
-        for part in [ROLE, *words(6, 5.0), STOP, DONE]
-    ]
-    parts[-1] = replace(parts[-1], data=parts[-1].data + packer.flush())
-    before = bench.exporter.metric("llm_exporter_compressed_streams_total", encoding="gzip")
-    bench.meet(answer(parts, COUNTED, Framing(headers=(*STREAM_HEADERS, "content-encoding: gzip"))), tls=tls)
-    assert bench.exporter.metric("llm_exporter_compressed_streams_total", encoding="gzip") == before + 2
+@pytest.mark.parametrize("coding", packers.CODINGS)
+def test_compressed_stream_is_told_as_it_was(bench: Bench, coding: str, *, tls: bool) -> None:
+    parts = [ROLE, *words(6, 5.0), STOP, DONE]
+    runs = packers.packed([part.data for part in parts], coding)
+    parts = [replace(part, data=run) for part, run in zip(parts, runs, strict=True)]
+    name = coding if coding in catalog.ENCODINGS else catalog.OTHER
+    before = bench.exporter.metric("llm_exporter_compressed_streams_total", encoding=name)
+    bench.meet(answer(parts, COUNTED, Framing(headers=(*STREAM_HEADERS, f"content-encoding: {coding}"))), tls=tls)
+    assert bench.exporter.metric("llm_exporter_compressed_streams_total", encoding=name) == before + 2

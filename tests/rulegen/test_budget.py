@@ -24,7 +24,14 @@ def test_the_textbooks_tier_fires_at_two_percent():
 
 @pytest.mark.parametrize(
     ("objective", "bad_share", "seconds"),
-    [("99.9", 1.0, 51.84), ("99.9", 0.1, 518.4), ("99", 1.0, 518.4), ("90", 1.0, None), ("99", 0.144, None)],
+    [
+        ("99.9", 1.0, 51.84),
+        ("99.9", 0.1, 518.4),
+        ("99", 1.0, 518.4),
+        ("90", 1.0, None),
+        ("99", 0.144, 3600),
+        ("99", 0.143, None),
+    ],
 )
 def test_detection(objective, bad_share, seconds):
     found = budget.detection_s(FAST, Decimal(objective), bad_share)

@@ -25,15 +25,18 @@ SPEC = """\
 version: llmslo/v1
 service: bot
 labels: {team: assistants}
+runbook_url: https://example.org/runbooks/bot
 slos:
-  - {name: up, sli: availability, objective: 99.5}
+  - {name: up, sli: availability, objective: 99.5, description: Calls are answered.}
   - name: first-token
+    description: The first token comes in time.
     sli: ttft
     objective: 95
     threshold: 2s
     group_by: [model]
     select: {namespace: prod, model: "~gpt-4o.*", provider: [openai, azure.ai.openai]}
   - name: own
+    description: The shop works.
     sli:
       bad: sum(rate(http_requests_total{code=~"5.."}[{{window}}]))
       total: sum(rate(http_requests_total[{{window}}]))
@@ -199,11 +202,11 @@ def test_an_error_writes_nothing_and_says_all_of_it(spec, out, capsys):
     spec.write_text(SPEC.replace("ttft", "tfft").replace("99.9", "100"))
     assert run("render", spec, "--out", out) == (1, "")
     errors = capsys.readouterr().err
-    assert f"{spec}:16: error: `objective`: 100 leaves no budget" in errors
+    assert f"{spec}:19: error: `objective`: 100 leaves no budget" in errors
     assert not out.exists()
     code, text = run("render", spec, "--out", out, "--json")
     assert code == 1
-    assert [finding["line"] for finding in json.loads(text)["findings"]] == [16]
+    assert [finding["line"] for finding in json.loads(text)["findings"]] == [19]
 
 
 def test_snapping_is_said_and_needed(spec, out, capsys):
@@ -211,7 +214,7 @@ def test_snapping_is_said_and_needed(spec, out, capsys):
     assert run("render", spec, "--out", out)[0] == 1
     assert "nearest 2s and 3s: write one of them, or render with --snap" in capsys.readouterr().err
     assert run("render", spec, "--out", out, "--snap", "--no-tests")[0] == 0
-    assert f"{spec}:9: warning: no bucket ends at 2.1s, nearest 2s and 3s: moved to 2s" in capsys.readouterr().err
+    assert f"{spec}:11: warning: no bucket ends at 2.1s, nearest 2s and 3s: moved to 2s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", ".", "/dev/zero"])
@@ -282,9 +285,11 @@ def test_findings_of_check_are_data(spec):
         {
             "check": "slo/bucket",
             "file": str(spec),
-            "line": 9,
+            "line": 11,
+            "column": 0,
             "severity": "error",
             "text": "no bucket ends at 7s, nearest 6s and 10s: write one of them, or render with --snap",
+            "fix": "",
         }
     ]
 
@@ -329,6 +334,8 @@ def test_a_test_that_fails_is_1_and_says_which(spec, out):
     output("render", spec, "--out", out, "--no-tests")
     (out / "tests").mkdir()
     (out / "tests/bot-up.yaml").write_text(FAILING + "      - {expr: vector(1), exp_samples: []}\n" * 40)
+    for part in ("history", "burns"):
+        (out / f"tests/bot-up+{part}.yaml").write_text("rule_files: [../rules/bot.yaml]\ntests: []\n")
     code, text = run("test", spec, "--out", out)
     assert code == 1
     assert text.startswith("FAILED bot-up\n")

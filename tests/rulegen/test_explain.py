@@ -18,7 +18,7 @@ def test_the_numbers_of_the_textbook_are_told_in_words():
         "bot-one: 99.9 % of what availability counts (llmslo) are good over any 30d",
         "Budget: 0.1 % of the events may be bad: 1,000 of 1,000,000.",
         "At steady traffic: 43m of total outage (43.2 minutes).",
-        "page_fast (page): burns more than 14.4 times too fast, over 1h and over 5m.",
+        "page_fast (page): burns 14.4 times too fast or more, over 1h and over 5m.",
         "That is 1.44 % bad events; by then 2 % of the budget is gone.",
     ):
         assert line in text, text

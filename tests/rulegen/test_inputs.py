@@ -48,9 +48,9 @@ def test_the_series_hold_the_events():
 
 def test_a_late_series_comes_with_the_first_bad_event_and_never_without():
     flow = (Run(3, 10), Run(2, 10, 4))
-    late = inputs.series(KINDS, flow, late=True)
+    late = inputs.series(KINDS, flow, late=KINDS.bad)
     assert samples(late['requests{code="500"}']) == [None, None, None, None, 4, 8]
-    assert 'requests{code="500"}' not in inputs.series(KINDS, (Run(3, 10),), late=True)
+    assert 'requests{code="500"}' not in inputs.series(KINDS, (Run(3, 10),), late=KINDS.bad)
 
 
 def test_copies_share_the_events_and_write_edges_as_both_versions_do():

@@ -69,5 +69,5 @@ def test_generated_tests_pass(rendered, slo):
     reason = next((why for _, why in rendering.untested([slo])), None)
     if reason is not None:
         pytest.skip(f"no test file: {reason}")
-    done = promtool("test", "rules", rendered / rendering.test_path(slo))
+    done = promtool("test", "rules", *(rendered / path for path in rendering.test_paths(slo)))
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]

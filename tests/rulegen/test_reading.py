@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from llmslo_exporter import catalog
 from llmslo_rulegen import reading
-from llmslo_rulegen.finding import Level
 from llmslo_rulegen.slo import (
     Calendar,
     CatalogSli,
@@ -281,12 +280,15 @@ def test_what_cannot_be_kept_is_refused_with_its_reason(members, message):
     ("tier", "message"),
     [
         (
-            "factor: 20, long: 1h, short: 5m",
-            "a factor of 20 never fires at 95 %, a total outage burns 20 times the budget: write less",
+            "factor: 20.1, long: 1h, short: 5m",
+            "a factor of 20.1 never fires at 95 %, a total outage burns 20 times the budget: write less",
         ),
         ("factor: 2, long: 8d, short: 5m", "needed is short < long <= 7d12h, a quarter of the window"),
         ("factor: 2, long: 5m, short: 5m", "short 5m and long 5m do not fit"),
-        ("factor: 2, long: 1h, short: 3m", "a short window of 3m holds too few scrapes: write 4m or more"),
+        (
+            "factor: 2, long: 1h, short: 3m",
+            "a short window of 3m holds too few scrapes of 1m: write `short: 4m` or more (tier/scrapes)",
+        ),
         ("factor: 2, long: 1h, short: 300.5s", '"300.5s" is no whole number of seconds'),
         ("factor: 0, long: 1h, short: 5m", "0 is no burn factor"),
     ],
@@ -326,14 +328,8 @@ def test_a_computed_edge_need_not_be_written_to_the_last_digit():
 
 def test_a_label_nobody_knows_is_a_warning_when_it_looks_like_a_slip():
     assert "did you mean model?" in said("sli: ttft, objective: 95, select: {modle: x}")[0]
+    assert "did you mean model?" in said("sli: ttft, objective: 95, group_by: [modle, pod]")[0]
     assert said("sli: ttft, objective: 95, select: {cluster: x}") == []
-
-
-def test_a_zero_filled_template_is_a_warning():
-    text = "sli: {bad: 'sum(rate(a[{{window}}])) or vector(0)', total: 'sum(rate(a[{{window}}]))'}, objective: 95"
-    found = read(f"{HEAD}  - {{name: one, {text}}}")
-    assert [finding.level for finding in found.findings] == [Level.WARNING]
-    assert len(found.slos) == 1
 
 
 def test_everything_wrong_is_said_at_once_each_with_its_line():
@@ -376,8 +372,8 @@ def test_a_service_may_stand_in_several_documents_and_files():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "slo.yaml: error: the file is empty: begin with `version: llmslo/v1`"),
-        ("# nothing\n---\n", "slo.yaml: error: the file is empty"),
+        ("", "slo.yaml:1: error: the file is empty: begin with `version: llmslo/v1`"),
+        ("# nothing\n---\n", "slo.yaml:1: error: the file is empty"),
         ("version: llmslo/v2\nthis: that\n", "slo.yaml:1: error: `version` is 'llmslo/v2', only llmslo/v1 is known"),
         ("service: bot\n", "slo.yaml:1: error: `version` is missing"),
         ("- a\n", "slo.yaml:1: error: `the document` is a list, it is needed as a mapping"),

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
 from decimal import Decimal
+from itertools import combinations
 
 import promql_parser
 import pytest
 import yaml
 
+from llmslo_exporter import catalog
 from llmslo_rulegen import followers, routing, yaml_text
+from llmslo_rulegen.alerts import tiers_of
 from llmslo_rulegen.slo import Alerting, EventFunction, EventsSli, Place, Slo, Window
 from llmslo_rulegen.tier import Severity, Tier
 
@@ -130,6 +134,21 @@ def test_a_single_tier_follows_nobody():
     alone = replace(OWN_TIERS, alerting=replace(OWN_TIERS.alerting, tiers=OWN_TIERS.alerting.tiers[:1]))
     assert followers.group(alone.service, [alone]).rules == ()
     assert not [path for path in routing.files([alone]) if "/rules/" in path]
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_whatever_tiers_a_team_has_each_that_another_follows_records_that_it_told(size):
+    for chosen in combinations(tiers_of(ONE), size):
+        rules = followers.group("s", [replace(ONE, alerting=replace(ONE.alerting, tiers=chosen))]).rules
+        told = {dict(rule.labels)["tier"] for rule in rules if getattr(rule, "record", "") == catalog.TOLD}
+        asked = {
+            matcher.value
+            for rule in rules
+            for found in re.findall(rf"{catalog.TOLD}{{[^}}]*}}", rule.expr)
+            for matcher in promql_parser.parse(found).matchers.matchers
+            if matcher.name == "tier"
+        }
+        assert {name for value in asked for name in value.split("|")} <= told == {tier.name for tier in chosen}
 
 
 def test_a_teams_own_tiers_stand_by_severity_and_factor_not_by_their_place_in_the_file():

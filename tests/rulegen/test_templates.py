@@ -45,7 +45,7 @@ def test_the_window_may_be_written_as_sloth_writes_it():
         ('rate(a{b="c" or d="e"}[{{window}}])', "known to VictoriaMetrics only"),
         ("irate(a[{{window}}])", "irate does not count events"),
         ("delta(a[{{window}}])", "delta does not count events"),
-        ("sum_over_time(a[{{window}}])", "sum_over_time does not count events"),
+        ("max_over_time(a[{{window}}])", "max_over_time does not count events"),
         ("rate(a[{{window}}]) + increase(b[{{window}}])", "increase and rate are mixed"),
         ("rate(a[{{window}}]) / rate(b[{{window}}])", "a quotient or a product"),
         ("rate(a[{{window}}]) * rate(b[{{window}}])", "a quotient or a product"),

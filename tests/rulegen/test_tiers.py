@@ -51,7 +51,7 @@ def test_names_and_severities_are_stable():
 @given(OBJECTIVES, WINDOWS, SCRAPES)
 def test_every_tier_can_fire_within_its_limits(objective, window_s, scrape_s):
     for tier in solve(objective, window_s, scrape_s):
-        assert tier.factor * share(objective) <= 0.99 + 1e-9
+        assert tier.factor * share(objective) <= 1 + 1e-9
         assert tier.short_s <= tier.long_s <= window_s / 4
         assert tier.short_s >= 4 * scrape_s
         assert tier.long_s % MINUTE == tier.short_s % MINUTE == 0
@@ -64,7 +64,7 @@ def test_a_burn_of_one_and_a_half_is_no_page_and_one_of_nine_tenths_nothing(obje
     pages, tickets = [], []
     for tier in solve(objective, window_s, 60):
         (pages if tier.severity is Severity.PAGE else tickets).append(tier.factor)
-    assert min(pages) >= min(2.0, 0.98 / share(objective))
+    assert min(pages) >= 2.0
     assert min(tickets) >= 1
 
 
@@ -93,9 +93,9 @@ def test_a_total_outage_pages_in_time_at_60_events_a_minute(lowest, minutes, dat
 @given(OBJECTIVES, WINDOWS, st.floats(6, 20))
 def test_a_steady_burn_of_six_and_more_pages_before_a_tenth_of_the_budget(objective, window_s, burn):
     tiers = solve(objective, window_s, 60)
-    if burn * share(objective) >= 1 or (objective, window_s) == (Decimal("99.9"), 30 * DAY):
+    if burn * share(objective) >= 1:
         return
-    fired = [share_at_firing(tier, window_s) for tier in tiers[:2] if tier.factor < burn]
+    fired = [share_at_firing(tier, window_s) for tier in tiers[:2] if tier.factor <= burn]
     assert min(fired) < 0.09
 
 

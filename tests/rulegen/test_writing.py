@@ -106,3 +106,43 @@ def test_a_bug_while_rendering_leaves_nothing_behind(tmp_path):
     with pytest.raises(ZeroDivisionError):
         writing.write(tmp_path, [File("rules/a.yaml", iter([OURS])), File("rules/b.yaml", chunks())])
     assert tree(tmp_path) == {}
+
+
+def test_what_waits_for_its_name_is_not_stale(tmp_path):
+    """A rendered file that changes is beside its target while it is asked what is stale."""
+    write(tmp_path, {"rules/a.yaml": OURS})
+    files = [File("rules/a.yaml", iter([OURS, "b"]))]
+    done = writing.write(tmp_path, files, lambda paths: {path for path, _ in writing.ours(tmp_path)} - {*paths})
+    assert done == writing.Written(("rules/a.yaml",), (), ())
+    assert tree(tmp_path) == {"rules/a.yaml": OURS + "b"}
+
+
+@pytest.mark.parametrize("out", ["new", "new/deep", "new/../other", "."])
+def test_folders_that_are_missing_are_made_and_nothing_else(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    files = {"rules/a.yaml": OURS, "alertmanager/rules/a.yaml": OURS, "alertmanager/b.yaml": OURS}
+    assert write(Path(out), files).written == tuple(sorted(files))
+    assert tree(tmp_path / out) == files
+    assert [path for path in tmp_path.rglob("*") if path.name.startswith(".")] == []
+
+
+def test_a_folder_that_cannot_come_leaves_no_other(tmp_path):
+    (tmp_path / "tests").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputError, match=r"cannot write .*tests, a file stands where a folder is needed"):
+        write(tmp_path, {"rules/a.yaml": OURS, "tests/b.yaml": OURS})
+    assert [path.name for path in tmp_path.iterdir()] == ["tests"]
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_file_where_the_folder_should_be_is_said(tmp_path, out):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="file, a file stands where a folder is needed"):
+        write(tmp_path / out, {"rules/a.yaml": OURS})
+    assert tree(tmp_path) == {"file": "mine"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_said(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="Permission denied"):
+        write(tmp_path / "out", {"rules/a.yaml": OURS})

@@ -33,6 +33,7 @@ from llmslo_exporter import catalog
 from llmslo_rulegen import durations, followers, routing, yaml_text
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.slo import Alerting, EventFunction, EventsSli, Place, Slo, Window
+from llmslo_rulegen.tier import Severity, Tier
 from tests.rules.backend import BackendError, free_port, run
 
 STEP_S = 300  # of evaluation: Prometheus' slowest sound one, so the coarsest case
@@ -60,6 +61,7 @@ class Incident:
     models: Mapping[str, Sequence[Stretch]]
     expected: Mapping[str, tuple[int, int]]
     objective: Decimal = Decimal("99.9")
+    tiers: tuple[Tier, ...] | None = None  # of a team's own
 
     @property
     def slo(self) -> Slo:
@@ -69,7 +71,7 @@ class Incident:
         total, bad = (f"sum{by} (rate(events_total{of}[{{{{window}}}}]))" for of in ("", '{result="bad"}'))
         return Slo(
             *("support.bot", "first-token", EventsSli(total, EventFunction.RATE, bad), self.objective),
-            *(Window(30 * DAY_S), Alerting("SlowFirstToken"), Place("slo.yaml", 1)),
+            *(Window(30 * DAY_S), Alerting("SlowFirstToken", tiers=self.tiers), Place("slo.yaml", 1)),
             group_by=grouped,
         )
 
@@ -312,6 +314,8 @@ AFTER = Stretch(DAY // 3, 0)  # longer than any tier goes on
 OUTAGE = Stretch(20, 1)
 FULL = Stretch(3 * DAY, 0)  # the longest window of a tier: with less, tickets come earlier than pages
 PAGED, NOTED = {routing.PAGE: (1, 1)}, {routing.TICKET: (1, 1)}
+FAST = Tier("page_fast", Severity.PAGE, 14.4, 3600, 300)
+SLOW = Tier("ticket_fast", Severity.TICKET, 3, DAY_S, 7200)
 MUST_HOLD = (
     Incident("a 20 min outage", _alone(HEALTHY, OUTAGE, AFTER), PAGED),
     Incident("2 days at 2.5 times the budget", _alone(HEALTHY, Stretch(2 * DAY, 0.0025), AFTER), NOTED),
@@ -319,6 +323,9 @@ MUST_HOLD = (
         "2 days at twice the budget, then an outage",
         _alone(HEALTHY, Stretch(2 * DAY, 0.002), OUTAGE, AFTER),
         PAGED | NOTED,
+    ),
+    Incident(
+        "own tiers, one page and one ticket: a 20 min outage", _alone(HEALTHY, OUTAGE, AFTER), PAGED, tiers=(FAST, SLOW)
     ),
 )
 FURTHER = (

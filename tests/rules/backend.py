@@ -55,7 +55,7 @@ class Prometheus:
     """The HTTP API of a running server."""
 
     def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
 
     def query(self, expression: str, at_s: float) -> Answer:
         """Evaluate at one instant."""
@@ -94,7 +94,7 @@ class Prometheus:
     def is_ready(self) -> bool:
         """Whether it answers queries."""
         try:
-            with urllib.request.urlopen(f"{self._url}/-/ready", timeout=5) as answer:  # noqa: S310 -- our own
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:  # noqa: S310 -- our own
                 return answer.status == 200
         except OSError:
             return False
@@ -102,7 +102,7 @@ class Prometheus:
     def _ask(self, path: str, **parameters: str) -> Any:
         body = urllib.parse.urlencode(parameters).encode()
         try:
-            with urllib.request.urlopen(self._url + path, body, timeout=QUERY_S) as answer:  # noqa: S310 -- our own
+            with urllib.request.urlopen(self.url + path, body, timeout=QUERY_S) as answer:  # noqa: S310 -- our own
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             msg = f"{json.load(error).get('error', error)}: {parameters.get('query', path)}"
@@ -132,6 +132,12 @@ class Storage:
             timeout_s=IMPORT_S,
         )
         source.unlink()
+
+    def add(self, blocks: Path) -> None:
+        """Move blocks that promtool made to the others."""
+        for block in blocks.iterdir():
+            if (block / "meta.json").is_file():
+                block.rename(self._blocks / block.name)
 
     @contextmanager
     def served(self) -> Iterator[Prometheus]:

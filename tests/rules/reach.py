@@ -1,4 +1,4 @@
-"""Can every tier fire, how soon, how long, and how often for nothing: `python -m tests.rules.reach`.
+"""Can every tier fire, how soon, how long, and how often for nothing: `python -m tests.rules.reach [--only TABLE]`.
 
 Every objective and window is solved by `tiers.solve` and simulated minute by minute (tests/rules/simulation.py), beside
 the plain rules that others render: 14.4/6/3/1 over 1h/6h/1d/3d without gates and without memory. Exits 1 when a goal is
@@ -7,9 +7,10 @@ missed. Seeded: two runs print the same.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -46,6 +47,7 @@ WINDOWS_D = (1, 3, 7, 14, 28, 30, 90, 180, 365)
 RATES = (10.0, 50.0, 3600.0)
 FALSE_RATES = (10.0, 20.0, 35.0, 50.0, 100.0, 200.0, 500.0)
 BURNS = (6.0, 8.0, 12.0, 20.0, 50.0)
+EXACT_RATE = 600_000.0  # calls an hour: 10 000 a minute, so that a burn of just the factor is one in each minute
 NAIVE = (
     Tier("page_fast", Severity.PAGE, 14.4, 3600, 300),
     Tier("page_slow", Severity.PAGE, 6, 21_600, 1800),
@@ -122,10 +124,10 @@ def unreachable(objective: Decimal, window_d: int, tiers: Sequence[Tier], scrape
     """Return what is wrong with tiers on paper."""
     wrong = []
     for tier in tiers:
-        least = 1.0 if tier.severity is Severity.TICKET else min(2.0, 0.98 / share(objective))
+        least = 1.0 if tier.severity is Severity.TICKET else 2.0
         late = worth.detection_s(tier, objective, 1.0)
         checks = {
-            "cannot fire": tier.factor * share(objective) >= 0.995,
+            "cannot fire": tier.factor * share(objective) > 1,
             "low factor": tier.factor < least,
             "long window": tier.long_s * 4 > window_d * 86_400,
             "short window": tier.short_s < 4 * scrape_s or tier.short_s > tier.long_s,
@@ -193,15 +195,22 @@ def possible(objective: Decimal, window_d: int, burn: float, rate: float, tiers:
 
 
 def steady(
-    rng: np.random.Generator, objective: Decimal, window_d: int, tiers: Sequence[Tier], case: tuple[float, float, int]
+    rng: np.random.Generator | None,
+    objective: Decimal,
+    window_d: int,
+    tiers: Sequence[Tier],
+    case: tuple[float, float, int],
 ) -> float:
-    """Return the budget's share spent at the page (95th percentile) on a steady burn; `case`: burn, rate, rows."""
+    """Return the budget's share spent at the page (95th percentile) on a steady burn; `case`: burn, rate, rows.
+
+    Without `rng` the calls come evenly.
+    """
     burn, rate, rows = case
     before = 420
     after = min(int(0.12 * window_d * DAY_M / burn) + 10, 3 * DAY_M)
     bad_share = np.full(before + after, share(objective) / 2)
     bad_share[before:] = burn * share(objective)
-    traffic = poisson(rng, rows, rate, bad_share)
+    traffic = even(rate, bad_share) if rng is None else poisson(rng, rows, rate, bad_share)
     first = np.full(rows, np.inf)
     for tier in pages(tiers):
         for alert in firings(traffic, tiers, tier, share(objective), since=before):
@@ -287,7 +296,8 @@ def outage_table(size: Size, seed: int) -> list[Goal]:
 
 def steady_table(size: Size, seed: int) -> Goal:
     """Print the share of the budget spent at the page on steady burns."""
-    print("\nsteady burns: budget spent at the page, 95 % of the runs at 3600/h (- cannot be, = the factor itself)")
+    print("\nsteady burns: budget spent at the page, 95 % of the runs at 3600/h")
+    print("(- cannot be; = the factor itself, calls evenly)")
     print(f"{'':>7} {'window':>6}" + "".join(f"{f'burn {burn:g}':>9}" for burn in BURNS))
     over = 0
     for objective, window_d, tiers in cells(size):
@@ -296,11 +306,12 @@ def steady_table(size: Size, seed: int) -> Goal:
             if not possible(objective, window_d, burn, 3600, tiers):
                 line += f"{'-':>9}"
                 continue
-            rng = np.random.default_rng([seed, int(objective * 100), window_d, int(burn)])
-            spent = steady(rng, objective, window_d, tiers, (burn, 3600.0, max(20, size.rows // 10)))
-            # The textbook's own 6 at 99.9 % and 30 d: whether 6 exceeds 6 is a matter of luck, and no promise.
+            # The textbook's own 6 at 99.9 % and 30 d: chance brings a little less at times, a steady burn does not.
             tie = burn == min(tier.factor for tier in pages(tiers))
-            over += spent >= 0.1 and not tie
+            rng = np.random.default_rng([seed, int(objective * 100), window_d, int(burn)])
+            case = (burn, EXACT_RATE, 1) if tie else (burn, 3600.0, max(20, size.rows // 10))
+            spent = steady(None if tie else rng, objective, window_d, tiers, case)
+            over += spent >= 0.1
             line += f"{spent:>8.1%}{'=' if tie else '!' if spent >= 0.1 else ' '}"
         print(line, flush=True)
     return Goal("steady burns >= 6 that page after 10 % of the budget (0)", str(over), not over)
@@ -350,11 +361,19 @@ def false_table(size: Size, seed: int) -> Goal:
     return Goal("false pages per 30 d at 10-500/h, worst cell (<= 0.1)", f"{worst:.2f}", worst <= 0.1)
 
 
-def report(size: Size, seed: int = 1) -> list[Goal]:
-    """Print every table; return the goals."""
+TABLES: Mapping[str, Callable[[Size, int], list[Goal]]] = {
+    "paper": lambda size, _seed: [paper(size)],
+    "outages": outage_table,
+    "steady": lambda size, seed: [steady_table(size, seed)],
+    "quiet": lambda size, _seed: [quiet(size), even_calls(size)],
+    "false": lambda size, seed: [false_table(size, seed)],
+}
+
+
+def report(size: Size, only: Collection[str] = TABLES, seed: int = 1) -> list[Goal]:
+    """Print the tables of these names; return their goals."""
     began = time.monotonic()
-    goals = [paper(size), *outage_table(size, seed), steady_table(size, seed), quiet(size)]
-    goals += [even_calls(size), false_table(size, seed)]
+    goals = [goal for name, table in TABLES.items() if name in only for goal in table(size, seed)]
     print(f"\n{'goal':<90} {'found':>8}")
     for goal in goals:
         print(f"{goal.name:<90} {goal.found:>8} {'met' if goal.met else 'MISSED'}")
@@ -362,5 +381,13 @@ def report(size: Size, seed: int = 1) -> list[Goal]:
     return goals
 
 
+def main(argv: Sequence[str]) -> int:
+    """Simulate what is asked for, print it and return the exit code."""
+    parser = argparse.ArgumentParser("tests.rules.reach", description=__doc__)
+    parser.add_argument("--only", action="append", choices=TABLES, help="this table; may be given again")
+    options = parser.parse_args(argv)
+    return 0 if all(goal.met for goal in report(Size(), options.only or TABLES)) else 1
+
+
 if __name__ == "__main__":
-    sys.exit(0 if all(goal.met for goal in report(Size())) else 1)
+    sys.exit(main(sys.argv[1:]))

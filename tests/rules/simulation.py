@@ -2,8 +2,8 @@
 
 One row is one service, one column one minute (scraped and evaluated at its end). The condition is that of the rules:
 
-    burning = bad[S] > threshold total[S]
-    start   = burning, bad[S] >= min_bad_short, bad[L] > threshold total[L], bad[L] >= min_bad
+    burning = bad[S] >= threshold total[S]
+    start   = burning, bad[S] >= min_bad_short, bad[L] >= threshold total[L], bad[L] >= min_bad
     hold    = fired a minute ago, total[H] > 0, and burning or total[S] = 0    (H: longest window of the severity)
 
 Left out: a scrape that fails. tests/rulegen/test_reach.py replays such traffic through the rendered rules in promtool
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from llmslo_rulegen.tier import Tier
 
 Counts = NDArray[np.int32]
+SURELY = 1 - 1e-12  # a share of just the threshold is enough, however the threshold's product was rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def trailing(sums: Counts, window_s: int) -> Counts:
 
 def starts(traffic: Traffic, tier: Tier, budget: float) -> NDArray[np.bool_]:
     """Return the minutes in which `tier` may begin to fire."""
-    threshold = tier.factor * budget
+    threshold = tier.factor * budget * SURELY
     bad_short, bad_long = trailing(traffic.bad, tier.short_s), trailing(traffic.bad, tier.long_s)
     found = (bad_short >= max(1, tier.min_bad_short)) & (bad_long >= max(1, tier.min_bad))
     rows, minutes = np.nonzero(found)
@@ -87,8 +88,8 @@ def starts(traffic: Traffic, tier: Tier, budget: float) -> NDArray[np.bool_]:
     ends = total[rows, minutes + 1]
     total_short = ends - total[rows, np.maximum(minutes + 1 - short, 0)]
     total_long = ends - total[rows, np.maximum(minutes + 1 - long, 0)]
-    found[rows, minutes] = (bad_short[rows, minutes] > threshold * total_short) & (
-        bad_long[rows, minutes] > threshold * total_long
+    found[rows, minutes] = (bad_short[rows, minutes] >= threshold * total_short) & (
+        bad_long[rows, minutes] >= threshold * total_long
     )
     return found
 
@@ -103,7 +104,8 @@ def firings(traffic: Traffic, tiers: Sequence[Tier], tier: Tier, budget: float, 
     horizon_s = max(other.long_s for other in tiers if other.severity is tier.severity)
     some = Traffic(traffic.bad[rows], traffic.total[rows])
     total_short = trailing(some.total, tier.short_s)
-    calm = (total_short > 0) & (trailing(some.bad, tier.short_s) <= tier.factor * budget * total_short)
+    threshold = tier.factor * budget * SURELY
+    calm = (total_short > 0) & (trailing(some.bad, tier.short_s) < threshold * total_short)
     calm |= trailing(some.total, horizon_s) == 0
     found = []
     for row, begun, ended in zip(rows.tolist(), started[rows], calm, strict=True):

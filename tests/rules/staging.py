@@ -42,6 +42,7 @@ class Job:
     asked_s: tuple[int, ...]
     is_read: frozenset[str] = frozenset()  # records that are read back in time from outside
     away: tuple[tuple[int, int], ...] = ()  # stretches in which nothing is evaluated
+    from_s: int = 0  # when the rules were loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def _new(series: Series, server: Prometheus) -> Iterator[Series]:
 
 def _evaluated(server: Prometheus, rule: RecordingRule, job: Job, *, is_past: bool) -> Iterator[Series]:
     grid = job.grid
-    first_s, last_s = grid.offset_s if is_past else grid.before(min(job.asked_s)), grid.before(max(job.asked_s))
+    loaded_s = grid.before(job.from_s + grid.step_s - 1)
+    first_s, last_s = loaded_s if is_past else grid.before(min(job.asked_s)), grid.before(max(job.asked_s))
     for labels, samples in server.evaluate(rule.expr, EPOCH_S + first_s, EPOCH_S + last_s, grid.step_s):
         kept = {name: value for name, value in labels.items() if name != "__name__"}
         there = [(at_s, value) for at_s, value in samples if not _is_away(job, at_s - EPOCH_S)]

@@ -144,6 +144,17 @@ def resets(rng: Rng) -> Scenario:
     return availability("resets", [replace(each, resets_s=at_s) for each in outcomes("resets", total, bad)])
 
 
+def restarts_at_full_hours(rng: Rng) -> Scenario:
+    """A restart every 13 h within a minute and a half of a full hour, between the scrapes around it too."""
+    total = _daily(rng)
+    bad = rng.binomial(total, 0.004)
+    off_s = (-60, -20, 0, 20, 40, 60, 90)
+    hours_s = range(17 * HOUR_S, SPAN.seconds - HOUR_S, 13 * HOUR_S)
+    at_s = tuple(each + off_s[place % len(off_s)] for place, each in enumerate(hours_s))
+    name = "restarts-at-full-hours"
+    return availability(name, [replace(each, resets_s=at_s) for each in outcomes(name, total, bad)])
+
+
 def instances(rng: Rng) -> Scenario:
     """Two instances, one of them bad, from day 12 to 25 a third."""
     counters = []
@@ -203,11 +214,14 @@ def vanished(rng: Rng) -> Scenario:
 
 
 def restarts(rng: Rng) -> Scenario:
-    """A server that is away for a few minutes: over a full hour in an outage, and at other times of the hour."""
+    """A server that is away for minutes: over a full hour in an outage, by day, and when an hour is read back."""
     total = _daily(rng)
     outage = (SPAN.at_s >= 29 * DAY_S + 10 * HOUR_S) & (SPAN.at_s < 29 * DAY_S + 12 * HOUR_S)
-    bad = rng.binomial(total, np.where(outage, 0.5, 0.002))
+    before = (SPAN.at_s // DAY_S % 4 == 0) & (SPAN.hour == 13)
+    bad = rng.binomial(total, np.where(outage, 0.5, np.where(before, 0.3, 0.002)))
     begins_s = (29 * DAY_S + 11 * HOUR_S - 120, 9 * DAY_S + 13 * HOUR_S - 60, 16 * DAY_S + 9 * HOUR_S + 1200)
+    # The hour of an outage is over; its record is read in the middle of the next one, and near its end.
+    begins_s += (4 * DAY_S + 14 * HOUR_S + 1475, 8 * DAY_S + 14 * HOUR_S + 2700, 12 * DAY_S + 14 * HOUR_S + 1380)
     away = tuple((start_s, start_s + 420) for start_s in begins_s)
     made = availability("restarts", outcomes("restarts", total, bad), scrapes=Scrapes(gaps=away))
     return replace(made, away=away)
@@ -352,7 +366,21 @@ def slices(rng: Rng) -> Scenario:
 
 
 MADE: tuple[Callable[[Rng], Scenario], ...] = (
-    *(day_night, bursts, idle, few, late_errors, resets, crashes, instances, deploys, replicas, gap, restarts),
+    *(
+        day_night,
+        bursts,
+        idle,
+        few,
+        late_errors,
+        resets,
+        restarts_at_full_hours,
+        crashes,
+        instances,
+        deploys,
+        replicas,
+        gap,
+        restarts,
+    ),
     *(vanished, fresh, fast_scrapes, by_model, first_tokens, own_good, probes, slices),
 )
 

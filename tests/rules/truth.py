@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--by", action="append", choices=[*GRIDS, *ALIGNED], help="this evaluation; may be given again")
     options = parser.parse_args(argv)
     if reason := lacks():
-        sys.stderr.write(f"truth: {reason}\n")
+        _say(reason)
         return 1
     began_s = time.monotonic()
     _print("scenario", "evaluated", "at", "true spent", "ours", "error", "hidden", "Sloth", "error")
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     missed = sum(not row.is_right for row in rows)
     worst = max((abs(row.error) for row in rows), default=math.nan)
     print(f"\n{len(rows) - missed} of {len(rows)} within {GOAL:.1%}; worst error {worst:.4%}")
-    sys.stderr.write(f"truth: {time.monotonic() - began_s:.0f} s\n")
+    _say(f"{time.monotonic() - began_s:.0f} s")
     return 0 if rows and not missed else 1
 
 
@@ -130,11 +130,13 @@ def _rows(only: Sequence[str] | None, by: Sequence[str]) -> Iterator[Row]:
     for made, of_them in ((traffic.scenarios, GRIDS), (eras.scenarios, ("1m", "5m")), (eras.long_scenarios, ("5m",))):
         grids = {name: GRIDS[name] for name in of_them if name in by}
         if grids and (chosen := list(made(only))):
+            _say(f"{len(chosen)} scenarios by {', '.join(grids)}: months are evaluated before the first row comes")
             yield from measure(chosen, grids, groups)
     for name, grid in ALIGNED.items():
         if name in by:
             names = [each for each in ALIGNED_SCENARIOS[name] if only is None or each in only]
             for scenario in traffic.scenarios(names):
+                _say(f"{scenario.name} by {name}")
                 yield from measure_aligned(scenario, name, grid, groups)
 
 
@@ -155,6 +157,10 @@ def _cells(row: Row) -> list[str]:
     shares = (f"{row.shown:.4%}", f"{row.ours:.4%}", f"{row.error:+.4%}", f"{row.hidden:+.4%}")
     sloth = (f"{row.sloth:.2%}", f"{row.sloth_error:+.1%}")
     return [row.scenario, row.evaluation, f":{row.minute:02}", *shares, *sloth, "" if row.is_right else "MISSED"]
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"truth: {text}\n")
 
 
 def _print(*cells: str) -> None:

@@ -36,7 +36,7 @@ class Metric:
 
     `zeros` are the values of `extra` that are exported at 0 as soon as the shared labels are known, so that
     `increase()` sees the first event. `keeps_highest`: a gauge of several values given at once shows the highest, not
-    their sum.
+    their sum. `keeps_lowest`: a gauge shows the lowest since the last scrape, and goes when nothing comes any more.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
     zeros: tuple[tuple[str, ...], ...] = ()
     keeps_highest: bool = False
+    keeps_lowest: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -91,6 +92,7 @@ FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "refusal", "
 OPERATIONS = ("chat", "text_completion", "generate_content", "embeddings", OTHER)
 ROLES = ("client", "server")
 PHASES = ("first_token", "streaming")
+RATELIMIT_KINDS = ("requests", "tokens", "input_tokens", "output_tokens")
 LOSS_REASONS = (
     "ring_full",  # the ring buffer between kernel and exporter was full
     "exchanges_full",  # more open exchanges than the kernel's table holds
@@ -106,11 +108,14 @@ PARSE_REASONS = (
     "framing",  # bytes on the connection that are no HTTP/1.1 message, or pipelined requests
     "head",  # an answer that begins with no status line
     "encoding",  # a content coding that is not known here, or that the bytes are not in
+    "size",  # a compressed body that opens to more than 8 MB
     "json",  # a whole successful answer that is no JSON
     "event",  # an event of a stream that is neither JSON nor a terminal
     OTHER,
 )
 UNPARSED_REASONS = ("h2", "websocket", "eventstream", "no_tls_symbols", "late_attach", "mid_stream")
+LEFT_OUT_REASONS = ("exclude", "backoff")
+REFUSAL_REASONS = ("targets_full", "processes_full", "maps_cut", "unreadable", "attach")
 DROPPED_MODELS, DROPPED_PROVIDERS, DROPPED_WORKLOADS, DROPPED_SERIES = DROP_REASONS = (
     *("models", "providers", "workloads", "series"),
 )
@@ -144,11 +149,14 @@ FIRST_TOKEN = Label("first_token", "false: it surely ended without content", BOO
 TOKEN_TYPE = Label("type", "input includes cache, output includes reasoning", TOKEN_TYPES)
 SOURCE = Label("source", "where the token count comes from; one content event is one of `chunks`", TOKEN_SOURCES)
 FINISH_REASON = Label("reason", "normalised finish reason", FINISH_REASONS)
+RATELIMIT_KIND = Label("kind", "what the provider limits", RATELIMIT_KINDS)
 PHASE = Label("phase", "first_token: no content yet; streaming: content has come", PHASES)
 LOSS_REASON = Label("reason", "what was lost where", LOSS_REASONS)
 PARSE_REASON = Label("reason", "what could not be read", PARSE_REASONS)
 UNPARSED_REASON = Label("reason", "why the connection is not read", UNPARSED_REASONS)
 DROP_REASON = Label("reason", "which cap was reached", DROP_REASONS)
+LEFT_OUT_REASON = Label("reason", "why a process is left out", LEFT_OUT_REASONS)
+REFUSAL_REASON = Label("reason", "what kept a file or process from being probed", REFUSAL_REASONS)
 ENCODING = Label("encoding", "content encoding", ENCODINGS)
 HOOK = Label("hook", "function or tracepoint")
 PROGRAM = Label("program", "BPF program")
@@ -255,6 +263,15 @@ TOKENS = _counter(
 FINISHES = _counter(
     "llm_finish_total", "Finished choices by normalised reason.", extra=(FINISH_REASON,), zeros=_one(FINISH_REASON)
 )
+RATELIMIT = Metric(
+    "llm_ratelimit_remaining_ratio",
+    MetricType.GAUGE,
+    "What is left of a limit, by the answers' headers: the lowest since the last scrape, for a minute at most.",
+    "ratio",
+    EXCHANGE_LABELS,
+    (RATELIMIT_KIND,),
+    keeps_lowest=True,
+)
 IN_FLIGHT = Metric(
     "llm_requests_in_flight",
     MetricType.GAUGE,
@@ -286,6 +303,16 @@ TLS_FAILURES = _counter(
 )
 
 BUILD_INFO = _gauge("llm_exporter_build_info", "Always 1; what runs.", VERSION, LOADER)
+CONFIG_SUCCESS = _gauge(
+    "llm_exporter_config_last_reload_successful",
+    "1: the settings of the start or of the last SIGHUP are in force; 0: they were refused and the old ones hold.",
+)
+CONFIG_SUCCESS_TIME = Metric(
+    "llm_exporter_config_last_reload_success_timestamp_seconds",
+    MetricType.GAUGE,
+    "When settings were last taken in, in seconds since 1970.",
+    "seconds",
+)
 EVENTS_LOST = _counter(
     "llm_exporter_events_lost_total",
     "What the kernel side or the ring lost: exchanges missing or incomplete for it.",
@@ -330,6 +357,28 @@ PROBES_SINGLE_STEPPED = _gauge(
     "Probes that stand on an instruction the kernel cannot emulate: each hit costs a trap more.",
     HOOK,
 )
+LEFT_OUT = Metric(
+    "llm_exporter_tls_left_out",
+    MetricType.GAUGE,
+    "Processes whose TLS is not read: told to be left out, or busy without an LLM call.",
+    extra=(LEFT_OUT_REASON,),
+    zeros=_one(LEFT_OUT_REASON),
+)
+LEFT_OUT_SECONDS = _counter(
+    "llm_exporter_tls_left_out_seconds_total",
+    "Time for which processes were left out, all together.",
+    unit="seconds",
+    shared=(),
+    extra=(LEFT_OUT_REASON,),
+    zeros=_one(LEFT_OUT_REASON),
+)
+FILES_REFUSED = _counter(
+    "llm_exporter_files_refused_total",
+    "Attempts to probe a file or to follow a process that a limit or an error ended.",
+    shared=(),
+    extra=(REFUSAL_REASON,),
+    zeros=_one(REFUSAL_REASON),
+)
 BPF_SECONDS = _counter(
     "llm_exporter_bpf_run_seconds_total",
     "Time spent in a BPF program; only with --bpf.stats.",
@@ -343,12 +392,13 @@ BPF_RUNS = _counter(
 
 EXCHANGE_METRICS = (
     *(REQUESTS, DURATION, FIRST_BYTE, TTFT, TTFO, TPOT, THROUGHPUT, MAX_GAP, STREAMS, TOKENS, FINISHES),
-    *(IN_FLIGHT, OLDEST),
+    *(RATELIMIT, IN_FLIGHT, OLDEST),
 )
 CONNECTION_METRICS = (HANDSHAKE, TLS_FAILURES)
 SELF_METRICS = (
-    *(BUILD_INFO, EVENTS_LOST, PARSE_ERRORS, SERIES_DROPPED, UNPARSED, TTFT_UNKNOWN, COMPRESSED, PROBES_ATTACHED),
-    *(PROBES_SINGLE_STEPPED, BPF_SECONDS, BPF_RUNS),
+    *(BUILD_INFO, CONFIG_SUCCESS, CONFIG_SUCCESS_TIME, EVENTS_LOST, PARSE_ERRORS, SERIES_DROPPED, UNPARSED),
+    *(TTFT_UNKNOWN, COMPRESSED, PROBES_ATTACHED, PROBES_SINGLE_STEPPED, LEFT_OUT, LEFT_OUT_SECONDS, FILES_REFUSED),
+    *(BPF_SECONDS, BPF_RUNS),
 )
 METRICS = EXCHANGE_METRICS + CONNECTION_METRICS + SELF_METRICS
 BY_NAME = {metric.name: metric for metric in METRICS}

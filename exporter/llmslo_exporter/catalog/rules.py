@@ -63,6 +63,13 @@ SLOTH_BURNT = "slo:period_burn_rate:ratio"
 SLOTH_REMAINING = "slo:period_error_budget_remaining:ratio"
 SLOTH_INFO = "sloth_slo_info"
 
+# Pyrra's generic records, for its Grafana pages; written where asked for.
+PYRRA_OBJECTIVE = "pyrra_objective"
+PYRRA_WINDOW = "pyrra_window"
+PYRRA_AVAILABILITY = "pyrra_availability"
+PYRRA_REQUESTS = "pyrra_requests:rate5m"
+PYRRA_ERRORS = "pyrra_errors:rate5m"
+
 # Of the alerts that tell Alertmanager which burn alert would repeat another one: their kind and records.
 ALREADY_NOTIFIED = "already_notified"
 TOLD = "slo:tier_told:timestamp_seconds"  # when a tier began that fires and is no follower

@@ -12,12 +12,21 @@ from llmslo_exporter.dialects.ollama import OLLAMA
 from llmslo_exporter.dialects.openai import OPENAI
 from llmslo_exporter.dialects.responses import RESPONSES
 from llmslo_exporter.dialects.watsonx import WATSONX
+from llmslo_exporter.wire import Wire
 
 # The first one's wire is also tried on streams whose request was not seen.
 DIALECTS: tuple[Dialect, ...] = (
     *(OPENAI, ANTHROPIC, RESPONSES, OLLAMA, GEMINI, COHERE_V2, COHERE_V1, TRITON, TGI),
     *(LLAMA_CPP, WATSONX),
 )
+# What is seen and counted by reason, but not read: Amazon's binary streams (Bedrock, SageMaker), and the WebSockets of
+# OpenAI's and Azure's Responses and Realtime and of Gemini Live.
+UNREAD = Wire(
+    name="unread",
+    paths=("/converse-stream", "-response-stream"),
+    sockets=("/responses", "/realtime", "BidiGenerateContent"),
+)
+WIRES: tuple[Wire, ...] = (*(dialect.wire for dialect in DIALECTS), UNREAD)
 
 
 def find(path: str) -> Dialect | None:

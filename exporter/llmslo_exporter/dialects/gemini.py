@@ -26,7 +26,13 @@ _REASONS = {
     "BLOCKLIST": FinishReason.CONTENT_FILTER,
     "PROHIBITED_CONTENT": FinishReason.CONTENT_FILTER,
     "SPII": FinishReason.CONTENT_FILTER,
+    "IMAGE_SAFETY": FinishReason.CONTENT_FILTER,
+    "IMAGE_PROHIBITED_CONTENT": FinishReason.CONTENT_FILTER,
+    "IMAGE_RECITATION": FinishReason.CONTENT_FILTER,
     "MALFORMED_FUNCTION_CALL": FinishReason.ERROR,
+    "MALFORMED_RESPONSE": FinishReason.ERROR,
+    "UNEXPECTED_TOOL_CALL": FinishReason.ERROR,
+    "TOO_MANY_TOOL_CALLS": FinishReason.ERROR,
 }
 _STREAM = ":streamGenerateContent"
 _OPERATIONS = {
@@ -52,6 +58,7 @@ GEMINI_WIRE = Wire(
     finish=("finishReason",),
     unfinished=("FINISH_REASON_UNSPECIFIED",),
     index="index",
+    omits_first=True,
     errors=("error", "blockReason"),  # a prompt that is blocked is answered by 200
     finish_values={word: int(reason) for word, reason in _REASONS.items()},
 )

@@ -19,7 +19,7 @@ from llmslo_exporter.fragments import Member, members_from_start, members_to_end
 from llmslo_exporter.sse import Event
 from llmslo_exporter.summary import FinishReason
 from llmslo_exporter.tokens import token_count
-from llmslo_exporter.wire import Scope, Wire
+from llmslo_exporter.wire import Scope, Wire, hidden
 
 CHAT_PATH = "/chat/completions"
 TEXT_PATH = "/completions"
@@ -41,6 +41,10 @@ OPENAI_WIRE = Wire(
         Scope("citations", "["),  # Perplexity: these have an index of their own
         Scope("search_results", "["),
         Scope("logprobs", "{"),
+        # Azure: a filter that failed says `error` here, and the answer goes on.
+        *(hidden(key, "{", 3) for key in ("content_filter_results", "content_filter_result")),
+        hidden("prompt_filter_results", "[", 2),
+        hidden("message", "{", 3),  # Perplexity: all that was said so far, beside the delta
     ),
     finish=("finish_reason",),
     index="index",

@@ -7,6 +7,7 @@ BCC's method syntax here, and bcc.h takes the place of portable.h.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import itertools
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import CFUNCTYPE, c_int, c_void_p
+from pathlib import Path
 from typing import IO, Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
@@ -35,6 +37,7 @@ _REWRITES = (
     (re.compile(r"\bm_reserve\((\w+), ?"), r"\1.ringbuf_reserve("),
     (re.compile(r"\bm_submit\((\w+), ?"), r"\1.ringbuf_submit("),
 )
+_VERSION = re.compile(r"""__version__ = ["']([^"']+)""")
 _SAMPLE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
 _JUMPS = {"more_probe": "tls_more", "more_raw": "socket_more"}
 _NR_BPF, _BPF_PROG_LOAD, _SOCKET_FILTER = 321, 5, 1  # x86-64, as the rest of bpf/
@@ -82,10 +85,24 @@ def _stderr_caught() -> Iterator[IO[str]]:
             os.close(kept)
 
 
+def installed_version() -> str | None:
+    """Return the version of BCC for this Python, without loading it; None: there is none."""
+    found = importlib.util.find_spec("bcc")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        try:
+            text = (Path(folder) / "version.py").read_text(errors="replace")
+        except OSError:
+            continue
+        named = _VERSION.search(text)
+        return named[1] if named else "unknown"
+    return None
+
+
 class BccLoader:
     """The programs, compiled and loaded. Raises SetupError or KernelError when they cannot be."""
 
     name = "bcc"
+    attaches_at_once = False
 
     def __init__(self) -> None:
         os.environ.setdefault("BCC_KERNEL_SOURCE", str(bpf_file(HEADERS)))
@@ -106,7 +123,7 @@ class BccLoader:
             if bounded:
                 raise
             source = self._load(bounded=True)  # Linux 6.12 has may_goto, but its verifier walks the loop past its limit
-        self._tables: dict[str, Any] = {name: self._bpf[name] for name in _TABLE.findall(source)}
+        self._tables: dict[str, Any] = {name: self._bpf[name.encode()] for name in _TABLE.findall(source)}
         for table, program in _JUMPS.items():
             self.update(table, bytes(4), self._functions[program].fd.to_bytes(4, "little"))
 
@@ -116,10 +133,10 @@ class BccLoader:
         functions: dict[str, Any] = {}
         with _stderr_caught() as caught:
             try:
-                bpf = self._bcc.BPF(text=source, debug=0, cflags=["-Wno-everything"])
+                bpf = self._bcc.BPF(text=source.encode(), debug=0, cflags=["-Wno-everything"])
                 for kind, name in _PROGRAM.findall(source):
                     program_type = self._bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else self._bcc.BPF.KPROBE
-                    functions[name] = bpf.load_func(name, program_type)
+                    functions[name] = bpf.load_func(name.encode(), program_type)
             except Exception as error:  # BCC raises bare Exception for a refused program
                 if bpf is not None:
                     bpf.cleanup()
@@ -131,11 +148,11 @@ class BccLoader:
         self._functions = functions
         return source
 
-    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
-        """Put a (return) probe at a file's offset, for every process that maps it."""
+    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool, pid: int = 0) -> object:
+        """Put a (return) probe at a file's offset, for every process that maps it or for one."""
         event = f"{program}_{next(self._numbers)}_{os.getpid()}".encode()  # a removed one may stand a while
         fd = self._lib.bpf_attach_uprobe(
-            self._functions[program].fd, int(is_return), event, path.encode(), offset, -1, 0
+            self._functions[program].fd, int(is_return), event, path.encode(), offset, pid or -1, 0
         )
         if fd < 0:
             msg = f"cannot attach {program} to {path} at {offset:#x}: {os.strerror(ctypes.get_errno())}"
@@ -199,7 +216,9 @@ class BccLoader:
 
     def open_ring(self, sample: Sample) -> None:
         """Let `sample` see every record of the ring."""
-        self._tables["events"].open_ring_buffer(lambda _context, address, size: sample(ctypes.string_at(address, size)))
+        self._tables["events"].open_ring_buffer(
+            lambda _context, address, size: -1 if sample(ctypes.string_at(address, size)) is False else 0
+        )
 
     def ring_fd(self) -> int:
         """Return a descriptor that polls readable when a record that wakes has come."""

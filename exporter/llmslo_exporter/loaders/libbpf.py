@@ -83,10 +83,21 @@ def _library() -> Any:  # noqa: ANN401 -- ctypes has no types for a library's fu
     return library
 
 
+def installed_version() -> str | None:
+    """Return the version of the node's libbpf, `1.1`; None: there is none."""
+    try:
+        library = ctypes.CDLL("libbpf.so.1")
+        library.libbpf_version_string.restype = c_char_p
+        return str(library.libbpf_version_string().decode().removeprefix("v"))
+    except (OSError, AttributeError):
+        return None
+
+
 class LibbpfLoader:
     """The prebuilt object, loaded. Raises SetupError or KernelError when it cannot be."""
 
     name = "libbpf"
+    attaches_at_once = True
 
     def __init__(self, without: Iterable[str] = (), path: Path | None = None) -> None:
         """Load all programs of the object at `path` (None: the exporter's own) but those named in `without`."""
@@ -132,17 +143,17 @@ class LibbpfLoader:
             self._maps[name] = lib.bpf_map__fd(found), lib.bpf_map__key_size(found), lib.bpf_map__value_size(found)
         return self._maps[name]
 
-    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
-        """Put a (return) probe at a file's offset, for every process that maps it."""
+    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool, pid: int = 0) -> object:
+        """Put a (return) probe at a file's offset, for every process that maps it or for one."""
         if self._has_multi:
             fd = uprobe_multi.attach(
-                self._lib.bpf_program__fd(self._program(program)), path, offset, is_return=is_return
+                self._lib.bpf_program__fd(self._program(program)), path, offset, is_return=is_return, pid=pid
             )
             self._links[fd] = os.close
             return fd
         options = _UprobeOptions(ctypes.sizeof(_UprobeOptions), 0, 0, is_return, None)
         link = self._lib.bpf_program__attach_uprobe_opts(
-            self._program(program), -1, path.encode(), offset, ctypes.byref(options)
+            self._program(program), pid or -1, path.encode(), offset, ctypes.byref(options)
         )
         return self._kept(link, f"attach {program} to {path} at {offset:#x}")
 
@@ -193,8 +204,7 @@ class LibbpfLoader:
         """Let `sample` see every record of the ring."""
 
         def call(_context: int, address: int, size: int) -> int:
-            sample(ctypes.string_at(address, size))
-            return 0
+            return -1 if sample(ctypes.string_at(address, size)) is False else 0
 
         self._sample = _SAMPLE(call)  # kept: a collected callback would crash the next poll
         self._ring = self._checked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-Sample = Callable[[bytes], None]  # sees one record
+Sample = Callable[[bytes], object]  # sees one record; False leaves the others for later
 
 
 class Loader(Protocol):
@@ -15,9 +15,13 @@ class Loader(Protocol):
     """
 
     name: str
+    attaches_at_once: bool  # a probe for one process stands within a millisecond: before a new one has shaken hands
 
-    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool) -> object:
-        """Put a (return) probe at a file's offset, for every process that maps it; returns what `detach` takes."""
+    def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool, pid: int = 0) -> object:
+        """Put a (return) probe at a file's offset; returns what `detach` takes.
+
+        For every process that maps the file, or for one: then no other has a breakpoint of it in its memory.
+        """
 
     def attach_tracepoint(self, program: str, tracepoint: str) -> object:
         """Attach to a raw tracepoint."""

@@ -1,0 +1,1 @@
+"""SLOs written in the formats of others, and in ours."""
