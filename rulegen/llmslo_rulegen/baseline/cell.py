@@ -10,6 +10,8 @@ from enum import Enum
 from llmslo_rulegen.baseline.sketch import Sketch
 
 OK = "ok"
+PROMPTS = (("1k", 1024), ("8k", 8192), ("32k", 32768), ("128k", 131072))  # input tokens, at most
+LARGER = "more"
 
 
 class Quantity(Enum):
@@ -25,7 +27,10 @@ class Quantity(Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kind:
-    """Calls that are alike: what they have in common but the time. `source` is the catalog's name."""
+    """Calls that are alike: what they have in common but the time.
+
+    `source` is the catalog's name; `prompt` one of `PROMPTS`, the size of what was asked.
+    """
 
     source: str
     service: str
@@ -33,6 +38,7 @@ class Kind:
     provider: str
     model: str
     stream: bool
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,13 @@ class Cell:
     def spread(self, quantity: Quantity) -> Sketch:
         """Return how a quantity is spread; of none, an empty sketch."""
         return next((sketch for found, sketch in self.spreads if found is quantity), Sketch())
+
+
+def prompt(tokens: int | None) -> str:
+    """Return the class of a prompt of so many input tokens; of an unknown number, an empty one."""
+    if tokens is None:
+        return ""
+    return next((name for name, most in PROMPTS if tokens <= most), LARGER)
 
 
 def merged(cells: Iterable[Cell]) -> Cell:

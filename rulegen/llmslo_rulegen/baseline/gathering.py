@@ -6,7 +6,7 @@ from array import array
 from collections import Counter
 
 from llmslo_rulegen.baseline.baseline import Baseline
-from llmslo_rulegen.baseline.cell import OK, Cell, Kind, Quantity, merged
+from llmslo_rulegen.baseline.cell import OK, Cell, Kind, Quantity, merged, prompt
 from llmslo_rulegen.baseline.sketch import Sketch
 from llmslo_rulegen.traces.call import Call
 
@@ -16,7 +16,7 @@ MAX_KINDS = 2000  # strangers name models: what comes after these is summed up a
 _BATCH = 8192  # values of a cell that wait, 8 bytes each
 _FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
 
-_Named = tuple[str, str, str, str, str, bool]
+_Named = tuple[str, str, str, str, str, bool, str]
 
 
 class Gathering:
@@ -28,7 +28,7 @@ class Gathering:
 
     def add(self, call: Call) -> None:
         """Count one call in the hour in which it began."""
-        named = (call.source, call.service, call.operation, call.provider, call.model, call.stream)
+        named = (call.source, call.service, call.operation, call.provider, call.model, call.stream, prompt(call.input_tokens))
         at = self._kinds.get(named) or self._admit(named), call.start_ns // HOUR_NS
         pot = self._pots.get(at)
         if pot is None:
@@ -41,7 +41,7 @@ class Gathering:
 
     def _admit(self, named: _Named) -> Kind:
         if len(self._kinds) >= MAX_KINDS:
-            return Kind(named[0], OTHERS, OTHERS, OTHERS, OTHERS, named[5])
+            return Kind(named[0], OTHERS, OTHERS, OTHERS, OTHERS, named[5], named[6])
         kind = self._kinds[named] = Kind(*named)
         return kind
 

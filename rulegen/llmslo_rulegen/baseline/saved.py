@@ -34,6 +34,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     outcomes: dict[str, int]
     spreads: dict[str, tuple[list[int], list[int]]] = {}
     finishes: dict[str, int] = {}
+    prompt: str = ""
 
 
 _head = msgspec.json.Decoder(_Head).decode
@@ -58,6 +59,7 @@ def lines(baseline: Baseline) -> Iterator[bytes]:
                     dict(cell.outcomes),
                     spreads,
                     dict(cell.finishes),
+                    kind.prompt,
                 )
             )
 
@@ -91,7 +93,7 @@ def _expect(head: _Head) -> None:
 
 
 def _cell(line: _Line) -> Baseline:
-    kind = Kind(line.source, line.service, line.operation, line.provider, line.model, line.stream)
+    kind = Kind(line.source, line.service, line.operation, line.provider, line.model, line.stream, line.prompt)
     spreads = []
     for quantity in Quantity:
         if quantity.value in line.spreads:

@@ -1,0 +1,18 @@
+"""The command `verify`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TextIO
+
+from llmslo_rulegen.errors import RulegenError
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+
+
+def run(found: argparse.Namespace, out: TextIO) -> int:
+    """Run the command; return its exit code."""
+    msg = "verify is not built yet"
+    raise RulegenError(msg)
