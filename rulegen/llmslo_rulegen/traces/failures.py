@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 OTHER = "other"
 
-# Class names of the SDKs (openai, anthropic, mistralai, google, cohere, boto3, httpx, requests, aiohttp, urllib3, litellm),
-# the providers' own types and codes, gRPC's status names; in lower case, without `_`, `-`, spaces and module.
+# Class names of the SDKs (openai, anthropic, mistralai, google, cohere, boto3, httpx, requests, aiohttp, urllib3,
+# litellm), the providers' own types and codes, gRPC's status names; in lower case, without `_`, `-`, spaces and module.
 _WORDS = {
     "rate_limited": (
         "ratelimiterror",

@@ -7,6 +7,7 @@ OpenTelemetry writes seconds, Vercel's AI SDK milliseconds, Langfuse an instant,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -86,8 +87,9 @@ _FINISH = (
 )
 _STATUS = ("http.response.status_code", "http.status_code", "http.status", "error.status_code", "rpc.grpc.status_code")
 _WORDS = ("error.code", "error.type", "exception.type", "exception.slug", "otel.status_description")
+_STATUS_TEXT = re.compile(r"[1-9][0-9]{2}", re.ASCII)
 _VLLM_SPAN = "llm_request"
-_MODELS_OPERATIONS = {"chat", "generate_content", "text_completion", "embeddings", "embeddings"}
+_MODELS_OPERATIONS = {"chat", "generate_content", "text_completion", "embeddings"}
 _C_SCHEMA = "/gen-ai/"
 
 
@@ -154,9 +156,8 @@ def _error(span: Span) -> str:
     held = span.attributes
     if not (span.is_error or "error.type" in held):
         return ""
-    status = _first(held, _STATUS)
-    is_status = isinstance(status, int | str) and str(status).isdigit()
-    return failure(_error_words(span), int(status) if is_status else None)  # type: ignore[call-overload]
+    status = str(_first(held, _STATUS))
+    return failure(_error_words(span), int(status) if _STATUS_TEXT.fullmatch(status) else None)
 
 
 def _error_words(span: Span) -> Iterator[str]:
