@@ -177,16 +177,16 @@ class Runs:
         ends = at[depth == self._array]
         if len(ends):
             cut = int(ends[-1]) + 1
-            elements = bytes(self._held[:cut])
-            yield self._run(elements.lstrip(_BETWEEN), len(elements), b"]")
+            yield self._run(bytes(self._held[:cut]), b"]")
             self._drop(cut)
             over = None if over is None else over - cut
         if over is not None:
             self._drop(over + 1)
             self._array = 0
 
-    def _run(self, elements: bytes, length: int, closing: bytes) -> Run:
-        return Run(self._base + length - len(elements), b"[" + elements + closing)
+    def _run(self, text: bytes, closing: bytes) -> Run:
+        elements = text.lstrip(_BETWEEN)
+        return Run(self._base + len(text) - len(elements), b"[" + elements + closing)
 
     def _divide(self) -> Iterator[Run]:
         """Yield what of the open element stands before its last part, which is opened anew with the same heads."""
@@ -201,8 +201,7 @@ class Runs:
         if _RESOURCE not in self._held[:outer]:
             msg = "the resource of its spans stands behind them, and they are too many"
             raise DocumentError(msg, self._base)
-        elements = bytes(self._held[:start])
-        yield self._run(elements.strip(_BETWEEN), len(elements), b"]}]}]")
+        yield self._run(bytes(self._held[:start]).rstrip(_BETWEEN), b"]}]}]")
         at, depth = self._joined()
         moved = at - np.where(at >= start, start - len(heads), np.where(at > outer, part - (outer + 1), 0))
         kept = (at <= outer) | ((at >= part) & (at <= parts)) | (at >= start)

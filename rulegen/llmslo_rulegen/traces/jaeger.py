@@ -13,8 +13,9 @@ from llmslo_rulegen.traces.span import Attribute, Event, Span
 
 _NS_PER_US = 1000
 _CHILD = "CHILD_OF"
-_OWN = ("error", "event", "message", "otel.status_code", "otel.scope.name", "otel.library.name")
-_READ = READ.union(_OWN)  # `otel.status_description` is among the words of an error
+_MESSAGE = "otel.status_description"
+_OWN = (_MESSAGE, "error", "event", "message", "otel.status_code", "otel.scope.name", "otel.library.name")
+_READ = READ.union(_OWN)
 _LATEST_US = (1 << 63) // _NS_PER_US
 
 
@@ -80,6 +81,7 @@ def _read(span: _Span, processes: Mapping[str, _Process]) -> Span | Skipped:
         return Skipped.NO_TIME
     process = span.process or processes.get(span.process_id or "") or _Process()
     held = _attributes(span.tags)
+    message = str(held.pop(_MESSAGE, ""))  # the status's own, not an attribute that tells more than an event
     return Span(
         process.service_name,
         span.operation_name,
@@ -87,7 +89,7 @@ def _read(span: _Span, processes: Mapping[str, _Process]) -> Span | Skipped:
         (start + duration) * _NS_PER_US,
         held,
         held.get("error") in (True, "true") or held.get("otel.status_code") == "ERROR",
-        str(held.get("otel.status_description", "")),
+        message,
         [_event(log) for log in span.logs or ()],
         str(held.get("otel.scope.name") or held.get("otel.library.name") or ""),
         "",
@@ -102,5 +104,5 @@ def _event(log: _Log) -> Event:
     return Event(log.timestamp * _NS_PER_US, str(held.get("event") or held.get("message") or ""), held)
 
 
-def _attributes(tags: list[_Tag] | None) -> Mapping[str, Attribute]:
+def _attributes(tags: list[_Tag] | None) -> dict[str, Attribute]:
     return {tag.key: tag.value for tag in tags or () if tag.value is not None and tag.key in _READ}

@@ -17,7 +17,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["ZSTD", "Message", "begins", "cut", "zstd"]  # zstd: its place differs by Python
+__all__ = ["ZSTD", "Message", "begins", "cut", "unwrapped", "zstd"]  # zstd: its place differs by Python
 
 MAX_BYTES = 64 << 20  # of a message, or of one ResourceSpans
 RUN_BYTES = 1 << 18  # shorter ones are read together
@@ -52,11 +52,13 @@ def cut(blocks: Iterator[bytes]) -> Iterator[Message]:
     """Yield the messages of a file that `begins` so; raises DocumentError."""
     held = bytearray()
     at = 0
-    step = None
+    is_framed: bool | None = None
     for block in blocks:
         held += block
-        step = step or (_framed if _is_framed(bytes(held[: 2 * _LENGTH])) else _fields)
-        taken, found = step(held, at)
+        if len(held) < 2 * _LENGTH:  # too short to tell
+            continue
+        is_framed = held[0] != _FIELD if is_framed is None else is_framed
+        taken, found = (_framed if is_framed else _fields)(held, at)
         yield from found
         del held[:taken]
         at += taken
@@ -115,16 +117,34 @@ def _field_end(held: bytearray, begin: int, at: int) -> int | None:
     if held[begin] != _FIELD:
         msg = "it is no TracesData of OTLP"
         raise DocumentError(msg, at + begin)
-    size = shift = 0
-    for place in range(begin + 1, begin + 1 + _MAX_VARINT):
-        if place >= len(held):
-            return None
-        size |= (held[place] & ~_MORE) << shift
-        shift += 7
-        if not held[place] & _MORE:
-            break
-    if shift > 7 * _MAX_VARINT or size > MAX_BYTES:
+    try:
+        size, place = _varint(held, begin + 1)
+    except IndexError:
+        return None
+    if size > MAX_BYTES:
         msg = f"a ResourceSpans says it has {size} bytes, more than {MAX_BYTES}"
         raise DocumentError(msg, at + begin)
-    end = place + 1 + size
+    end = place + size
     return end if end <= len(held) else None
+
+
+def _varint(held: bytearray, at: int) -> tuple[int, int]:
+    """Return a number and where it ends; raises IndexError where it does not end."""
+    size = 0
+    for place in range(_MAX_VARINT):
+        size |= (held[at + place] & ~_MORE) << 7 * place
+        if not held[at + place] & _MORE:
+            return size, at + place + 1
+    return MAX_BYTES + 1, at  # longer than any length that is taken
+
+
+def unwrapped(answer: bytes) -> bytes:
+    """Return the Trace of Tempo's TraceByIDResponse, which is its first field; raises DocumentError."""
+    held = bytearray(answer)
+    if not held:
+        return b""
+    size, place = _varint(held, 1) if len(held) > _MAX_VARINT else (MAX_BYTES, 0)
+    if held[0] != _FIELD or place + size > len(held):
+        msg = "it is no answer of Tempo's /api/v2/traces"
+        raise DocumentError(msg)
+    return answer[place : place + size]

@@ -91,6 +91,7 @@ class _Group(_ResourceSpans):
 
     resource_spans: list[_ResourceSpans] | None = None
     batches: list[_ResourceSpans] | None = None
+    trace: _Group | None = None  # around either, in Tempo's answers of version 2
 
 
 _groups = msgspec.json.Decoder(list[_Group]).decode
@@ -136,7 +137,8 @@ def flat(array: bytes) -> Iterator[Span | Skipped]:
 
 
 def _resources(groups: list[_Group]) -> Iterator[_ResourceSpans]:
-    for group in groups:
+    for answer in groups:
+        group = answer.trace or answer
         yield from group.resource_spans or group.batches or (group,)
 
 

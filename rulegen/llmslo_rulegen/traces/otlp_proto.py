@@ -8,22 +8,19 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from llmslo_rulegen.traces.document import DocumentError
 from llmslo_rulegen.traces.naming import READ, SERVICE
 from llmslo_rulegen.traces.otlp import UNKNOWN_SERVICE
 from llmslo_rulegen.traces.span import Attribute, Event, Scalar, Span
 
 
-class ProtobufError(ValueError):
-    """The bytes are no TracesData."""
-
-
 def spans(message: bytes) -> Iterator[Span]:
-    """Yield the spans of one message; raises ProtobufError."""
+    """Yield the spans of one message; raises DocumentError."""
     try:
         data = trace_pb2.TracesData.FromString(message)
     except DecodeError as error:
         msg = "it is no TracesData of OTLP"
-        raise ProtobufError(msg) from error
+        raise DocumentError(msg) from error
     for group in data.resource_spans:
         held = _attributes(group.resource.attributes)
         service = str(held.get(SERVICE) or UNKNOWN_SERVICE)
