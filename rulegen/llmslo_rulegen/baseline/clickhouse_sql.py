@@ -2,8 +2,8 @@
 
 The table is the one that OpenTelemetry's exporter for ClickHouse makes: attributes as text in maps, events as arrays,
 a duration in nanoseconds. Every expression stands for a function of `traces.genai`, `traces.text`, `traces.failures`,
-`baseline.gathering` or `baseline.sketch` and is made of the same tables. Nothing is nested but the search for spans that
-enclose others: a query around a query would bring every span of a distributed table to one server.
+`baseline.gathering` or `baseline.sketch` and is made of the same tables. Nothing is nested but the search for spans
+that enclose others: a query around a query would bring every span of a distributed table to one server.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from llmslo_rulegen.traces.otlp import ERROR_TEXTS, UNKNOWN_SERVICE
 KEYS = ("skipped", "source", "service", "operation", "provider", "model", "stream", "prompt", "hour")
 SCOPE_COLUMN = "ScopeName"  # newer tables; older ones hold it as an attribute
 _SCOPE_ATTRIBUTE = "otel.scope.name"
-_PERIOD = (
-    "Timestamp >= fromUnixTimestamp64Nano({begin:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
-)
+_PERIOD = "Timestamp >= fromUnixTimestamp64Nano({begin:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
 _NS = 1_000_000_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
