@@ -21,7 +21,7 @@ from llmslo_exporter.libraries import FileKey, Libraries
 from llmslo_exporter.loaders.loader import Loader
 from llmslo_exporter.probes import Probes
 from llmslo_exporter.processes import Processes
-from llmslo_exporter.workload import cgroup_path, workload
+from llmslo_exporter.workload import workload
 
 MAX_BY_PROCESS = 256  # users of one file with probes of their own: each hit asks all of them, 5 ns each
 MAX_RETIRING = 1024  # beyond it processes come and go faster than the kernel removes their probes, some 200 a second
@@ -152,11 +152,11 @@ class Sparing:
 
     def _kin(self, pid: int) -> _Kin | None:
         process = self._processes.known(pid)
-        return (process.path, cgroup_path(process.cgroups)) if process else None
+        return (process.path, process.cgroup) if process else None
 
     def _exclude(self, pid: int) -> None:
         process = self._processes.known(pid)
-        if process and self._exclusions.excludes(process.path, cgroup_path(process.cgroups)):
+        if process and self._exclusions.excludes(process.path, process.cgroup):
             absence = self._leaving.absent.get(pid)
             if absence is None or absence.reason is not Reason.EXCLUDE:
                 self._leaving.exclude(pid, time.monotonic())
