@@ -111,15 +111,16 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
 
 
 def _diff(found: argparse.Namespace, out: TextIO) -> int:
-    from llmslo_rulegen import change_texts, changes, comparing  # noqa: PLC0415
+    from llmslo_rulegen import change_texts, changes, comparing, outline  # noqa: PLC0415
 
-    variants = {"snap": found.snap, "sloth": found.sloth}
+    ways = comparing.Ways(found.snap, outline.More(found.sloth, found.pyrra), found.sloth_period)
     if found.out is not None:
-        sides = comparing.of_rendered(found.out, tuple(map(Path, found.files)), **variants)
+        sides = comparing.of_rendered(found.out, tuple(map(Path, found.files)), ways)
     elif found.rev is not None:
-        sides = comparing.of_revisions(found.rev, tuple(map(Path, found.files)), **variants)
+        sides = comparing.of_revisions(found.rev, tuple(map(Path, found.files)), ways)
     else:
-        sides = comparing.of_two(*found.files, **variants)
+        before, after = found.files
+        sides = comparing.of_two(before, after, ways)
     changed = changes.changes(sides.before, sides.after)
     told = change_texts.markdown if found.format == "markdown" else change_texts.text
     out.write(change_texts.as_json(changed) if found.json else told(changed))
@@ -275,6 +276,7 @@ def _diff_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--format", choices=("text", "markdown"), default="text", help="markdown: a review comment")
     form.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--exit-code", action="store_true", help="exit 1 where something changed")
+    _period(parser)
     _variants(parser)
 
 
