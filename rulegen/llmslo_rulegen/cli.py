@@ -84,7 +84,7 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
     if found.command == "diff":
         return _diff(found, out)
     if found.command in _OF_TRACES:
-        return _of_traces(found.command).run(found, out)
+        return int(_of_traces(found.command).run(found, out))
     from llmslo_rulegen import commands, evidence  # noqa: PLC0415
 
     run = {

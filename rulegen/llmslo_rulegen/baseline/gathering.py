@@ -28,7 +28,15 @@ class Gathering:
 
     def add(self, call: Call) -> None:
         """Count one call in the hour in which it began."""
-        named = (call.source, call.service, call.operation, call.provider, call.model, call.stream, prompt(call.input_tokens))
+        named = (
+            call.source,
+            call.service,
+            call.operation,
+            call.provider,
+            call.model,
+            call.stream,
+            prompt(call.input_tokens),
+        )
         at = self._kinds.get(named) or self._admit(named), call.start_ns // HOUR_NS
         pot = self._pots.get(at)
         if pot is None:

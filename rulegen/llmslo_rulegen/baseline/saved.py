@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -98,7 +99,7 @@ def _cell(line: _Line) -> Baseline:
     for quantity in Quantity:
         if quantity.value in line.spreads:
             at, counts = line.spreads[quantity.value]
-            is_ordered = len(at) == len(counts) and all(a < b for a, b in zip(at, at[1:], strict=False))
+            is_ordered = len(at) == len(counts) and all(a < b for a, b in itertools.pairwise(at))
             if not is_ordered or any(not 0 <= place <= len(edges()) for place in at):
                 msg = f"{quantity.value}: buckets must be in order, one count each"
                 raise ValueError(msg)

@@ -73,7 +73,7 @@ class Sketch:
         return sum(self.counts)
 
     def within(self, threshold: float) -> int:
-        """Return how many values are at most `threshold`: exact where it is an edge, else as if it were the next lower."""
+        """Return how many values are at most `threshold`; one that is no edge counts as the next lower edge."""
         last = int(np.searchsorted(edges(), threshold, side="right"))
         return sum(count for at, count in zip(self.at, self.counts, strict=True) if at < last)
 

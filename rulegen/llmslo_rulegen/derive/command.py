@@ -12,7 +12,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
 
 
-def run(found: argparse.Namespace, out: TextIO) -> int:
+def run(found: argparse.Namespace, out: TextIO) -> int:  # noqa: ARG001 -- not built yet
     """Run the command; return its exit code."""
     msg = "derive is not built yet"
     raise RulegenError(msg)

@@ -14,6 +14,8 @@ class Skipped(Enum):
     NO_END = "never ended, or ends before it starts"
     NO_TIME = "start or end is no time"
     MALFORMED = "does not have the shape of its format"
+    ENCLOSING = "encloses a call of the same service, which counts"
+    OUTSIDE = "outside the time that was asked for"
 
 
 # A msgspec struct, not a dataclass: a million are made a run, and a frozen dataclass costs five times as much.

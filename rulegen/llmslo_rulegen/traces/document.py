@@ -1,8 +1,8 @@
 """JSON documents of any size as runs of the elements of an array, in bounded memory.
 
-A trace export may be a single document of gigabytes, and a JSON parser wants it whole. Here numpy finds the brackets of
-each block: quotes that are no escaped ones switch strings on and off, brackets outside strings change the depth, and the
-elements of an array are what stands between two returns to its depth.
+A trace export may be a single document of gigabytes, and a JSON parser wants it whole. Here numpy finds the brackets
+of each block: quotes that are no escaped ones switch strings on and off, brackets outside strings change the depth, and
+the elements of an array are what stands between two returns to its depth.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class Runs:
         """Yield the runs that a block completes; raises DocumentError."""
         at, depth = self._brackets.feed(block)
         if len(depth) and depth.min() < 0:
-            raise DocumentError("a bracket closes that was never opened")
+            msg = "a bracket closes that was never opened"
+            raise DocumentError(msg)
         self._at.append(at + len(self._held))
         self._depth.append(depth)
         self._held += block
@@ -97,9 +98,11 @@ class Runs:
     def end(self) -> None:
         """Raise DocumentError where a document is not closed, or there was none."""
         if self._array or self._brackets.depth:
-            raise DocumentError("it ends in the middle")
+            msg = "it ends in the middle"
+            raise DocumentError(msg)
         if self._held.strip() or not self._found:
-            raise DocumentError(f"it holds no array called {self._called}")
+            msg = f"it holds no array called {self._called}"
+            raise DocumentError(msg)
 
     @property
     def _called(self) -> str:
@@ -130,7 +133,8 @@ class Runs:
                 self._drop(position + 1)
                 return True
         if len(self._held) > self._limit:
-            raise DocumentError(f"its first {self._limit} bytes hold no array called {self._called}")
+            msg = f"its first {self._limit} bytes hold no array called {self._called}"
+            raise DocumentError(msg)
         return False
 
     def _drop(self, count: int) -> None:
@@ -166,7 +170,8 @@ class Runs:
         start = int(starts[-1])
         outer, part, parts = (int(found[np.searchsorted(found, start) - 1]) for found in opened[2:5])
         if _RESOURCE not in self._held[:outer]:
-            raise DocumentError("what its spans belong to (resource) stands behind them, and they are too many to hold")
+            msg = "what its spans belong to (resource) stands behind them, and they are too many to hold"
+            raise DocumentError(msg)
         heads = self._held[: outer + 1] + self._held[part : parts + 1]
         if len(heads) >= start:
             raise DocumentError(self._too_long)

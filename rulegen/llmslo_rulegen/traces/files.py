@@ -1,4 +1,4 @@
-"""Trace files from the disk: opened, unzipped, cut into pieces; a folder means the files in it, a `-` standard input."""
+"""Trace files from the disk: opened, unzipped, cut into pieces; a folder means its files, a `-` standard input."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def listed(given: Sequence[Path]) -> tuple[Path, ...]:
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
             if not inside:
-                raise TraceFileError(f"{path}: no file is in this folder; give trace files or a folder of them")
+                msg = f"{path}: no file is in this folder; give trace files or a folder of them"
+                raise TraceFileError(msg)
             found += inside
         else:
             found.append(path)
@@ -65,16 +66,20 @@ def pieces(path: Path, tell: Tell) -> Iterator[Piece]:
             walk = _plain(counted(file))
             begin = _beginning(walk)
             if not begin:
-                raise TraceFileError(f"{path}: it is empty; a trace file holds spans")
+                msg = f"{path}: it is empty; a trace file holds spans"
+                raise TraceFileError(msg)
             found = packing.sniff(begin)
             for data in packing.pieces(_again(begin, walk), found):
                 yield Piece(str(path), found, data)
     except OSError as error:
-        raise TraceFileError(f"{path}: {error.strerror or error}") from error
+        msg = f"{path}: {error.strerror or error}"
+        raise TraceFileError(msg) from error
     except packing.UnknownFormatError as error:
-        raise TraceFileError(f"{path}: {error}") from error
+        msg = f"{path}: {error}"
+        raise TraceFileError(msg) from error
     except (DocumentError, zlib.error) as error:
-        raise TraceFileError(f"{path}: after {read} bytes: {error}") from error
+        msg = f"{path}: after {read} bytes: {error}"
+        raise TraceFileError(msg) from error
 
 
 def _again(begin: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

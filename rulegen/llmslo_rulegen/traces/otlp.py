@@ -126,8 +126,10 @@ def flat(array: bytes) -> Iterator[Span | Skipped]:
             yield Skipped.MALFORMED
             continue
         read = _read(span, UNKNOWN_SERVICE, "", "")
-        service = read.attributes.get(SERVICE) if isinstance(read, Span) else None
-        yield msgspec.structs.replace(read, service=service) if isinstance(service, str) else read
+        if isinstance(read, Span) and isinstance(service := read.attributes.get(SERVICE), str):
+            yield msgspec.structs.replace(read, service=service)
+        else:
+            yield read
 
 
 def _each(array: bytes) -> Iterator[Span | Skipped]:

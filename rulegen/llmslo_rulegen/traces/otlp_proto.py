@@ -23,7 +23,8 @@ def spans(message: bytes) -> Iterator[Span]:
     try:
         data = trace_pb2.TracesData.FromString(message)
     except DecodeError as error:
-        raise ProtobufError("it is no TracesData of OTLP") from error
+        msg = "it is no TracesData of OTLP"
+        raise ProtobufError(msg) from error
     for group in data.resource_spans:
         held = _attributes(group.resource.attributes)
         service = str(held.get(SERVICE) or UNKNOWN_SERVICE)

@@ -87,7 +87,8 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         done, end, held_on = (held + block).rpartition(b"\n")
         held = held_on
         if len(held) > MAX_LINE_BYTES:
-            raise DocumentError(f"a line is longer than {MAX_LINE_BYTES} bytes")
+            msg = f"a line is longer than {MAX_LINE_BYTES} bytes"
+            raise DocumentError(msg)
         if end:
             yield from _array(done)
     yield from _array(held)
@@ -112,12 +113,14 @@ def _messages(blocks: Iterator[bytes]) -> Iterator[bytes]:
         held += block
         if held[:1] == bytes((_MESSAGE,)):  # one message without a length: it ends with the file
             if len(held) > MAX_MESSAGE_BYTES:
-                raise DocumentError(f"one protobuf message is longer than {MAX_MESSAGE_BYTES} bytes")
+                msg = f"one protobuf message is longer than {MAX_MESSAGE_BYTES} bytes"
+                raise DocumentError(msg)
             continue
         while len(held) >= _LENGTH:
             size = int.from_bytes(held[:_LENGTH], "big")
             if size > MAX_MESSAGE_BYTES:
-                raise DocumentError(f"a protobuf message says it has {size} bytes, more than {MAX_MESSAGE_BYTES}")
+                msg = f"a protobuf message says it has {size} bytes, more than {MAX_MESSAGE_BYTES}"
+                raise DocumentError(msg)
             if len(held) < _LENGTH + size:
                 break
             yield held[_LENGTH : _LENGTH + size]
@@ -125,4 +128,5 @@ def _messages(blocks: Iterator[bytes]) -> Iterator[bytes]:
     if held[:1] == bytes((_MESSAGE,)):
         yield held
     elif held:
-        raise DocumentError("it ends in the middle of a protobuf message")
+        msg = "it ends in the middle of a protobuf message"
+        raise DocumentError(msg)
