@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from llmslo_exporter import catalog
-from llmslo_rulegen.observed import slis
+from llmslo_rulegen.observed import labels, slis
 from llmslo_rulegen.slo import CatalogSli, Matcher, Op, SlicedSli, Slo
 from llmslo_rulegen.traces.call import Call
 
-_SERVICE = "service"
 _MOST_VALUES = 4096  # of one label, remembered whether they match
 OUT_OF_BOUNDS = ""  # why an event is bad that no error was
 
@@ -41,7 +40,9 @@ class Subject:
     @property
     def services(self) -> tuple[str, ...]:
         """The services that the SLO names itself."""
-        named = [one.value for one in self.sli.select if one.op is Op.EQUAL and _field(one.label) == _SERVICE]
+        named = [
+            one.value for one in self.sli.select if one.op is Op.EQUAL and _field(self.sli, one.label) == labels.SERVICE
+        ]
         return tuple(named) or ((self.service,) if self.service is not None else ())
 
     def takes(self, call: Call) -> bool:
@@ -68,10 +69,9 @@ def subject(slo: Slo, *, cross_source: bool) -> Subject:
         raise UnverifiableError(msg)
     reading = slis.reading(sli.source, sli.name)
     if reading is None:
-        msg = f"no span tells what {sli.name} of {sli.source} counts"
-        raise UnverifiableError(msg)
+        raise UnverifiableError(slis.untold(sli.source, sli.name))
     matchers = tuple(found for one in sli.select for found in _matchers(sli, one))
-    names_service = any(name == _SERVICE for name, _ in matchers)
+    names_service = any(name == labels.SERVICE for name, _ in matchers)
     return Subject(
         slo,
         sli,
@@ -80,7 +80,7 @@ def subject(slo: Slo, *, cross_source: bool) -> Subject:
         None if cross_source else sli.source,
         None if names_service else slo.service,
         matchers,
-        tuple((label, _told(label)) for label in slo.group_by),
+        tuple((label, _told(sli, label)) for label in slo.group_by),
     )
 
 
@@ -90,28 +90,25 @@ def _matchers(sli: CatalogSli, one: Matcher) -> list[tuple[str, Callable[[str], 
             return []  # a span is the caller's view
         msg = f"it selects {one.label}={one.value}, and spans are seen from the other side"
         raise UnverifiableError(msg)
-    return [(_told(one.label), _test(one))]
+    return [(_told(sli, one.label), _test(one))]
 
 
-def _told(label: str) -> str:
-    found = _field(label)
+def _told(sli: CatalogSli, label: str) -> str:
+    found = _field(sli, label)
     if found is None:
         msg = f"it selects or groups by {label}, which no span tells"
         raise UnverifiableError(msg)
     return found
 
 
-def _field(label: str) -> str | None:
+def _field(sli: CatalogSli, label: str) -> str | None:
     """Return the field of a call that a label tells."""
-    if label == catalog.JOB.name:
-        return _SERVICE
-    known = (name for name, labels in catalog.TELLING.items() if any(one.name == label for one in labels))
-    return next(known, None)
+    fields = (labels.SERVICE, *labels.FIELDS)
+    return next((one for one in fields if labels.label(sli.source, sli.name, one) == label), None)
 
 
 def _value(call: Call, name: str) -> str:
-    found: object = getattr(call, name)
-    return str(found).lower() if isinstance(found, bool) else str(found)
+    return labels.text(getattr(call, name))
 
 
 def _test(one: Matcher) -> Callable[[str], bool]:

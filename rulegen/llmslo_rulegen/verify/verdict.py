@@ -65,4 +65,5 @@ def interval(bad: int, events: int, effect: float = 1.0) -> tuple[float, float]:
     middle = share + Z * Z / (2 * count)
     half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
     whole = 1 + Z * Z / count
-    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+    # At the ends the two terms are equal, but for their last digits.
+    return (middle - half) / whole if bad else 0.0, (middle + half) / whole if bad < events else 1.0
