@@ -97,8 +97,7 @@ def _held(subject: Subject, trial: Trial, changes: Mapping[Group, Change]) -> He
     for group in sorted({*tallies, *changes}):
         tally, change = tallies.get(group) or Tally(), changes.get(group) or Change()
         bad, total = tally.bad + change.bad, tally.total + change.total
-        # What a fault's own place in time adds to the variance is no doubt about the fault.
-        groups[group] = judge(bad, total, subject.slo.objective, tally.design_effect())
+        groups[group] = judge(bad, total, subject.slo.objective)
     found = {judged.verdict for judged in groups.values()}
     verdict = next((one for one in _ORDER if one in found), Verdict.NO_EVENTS)
     reasons = sum((tally.reasons for tally in tallies.values()), Counter[str]())

@@ -101,7 +101,7 @@ def _count(groups: dict[Group, Tally], subject: Subject, call: Call) -> None:
     tally = groups.get(group)
     if tally is None:
         tally = groups.setdefault(group if len(groups) < MOST_GROUPS else _others(group), Tally())
-    tally.add(call.start_ns, None if is_good else call.error or OUT_OF_BOUNDS)
+    tally.add(None if is_good else call.error or OUT_OF_BOUNDS)
 
 
 def _change(trial: Trial, fault: Fault, subject: Subject, calls: tuple[Call, Call]) -> None:
