@@ -170,3 +170,26 @@ def test_more_is_broken_where_a_budget_is_large():
     told, failed = under(made.calls("chat", 200), [(one.slo, one) for one in asked], list(sized.values()))
     assert told.unproven == ()
     assert failed[str(sized[FaultKind.ERRORS])] == {"chat-availability"}
+
+
+def test_classes_of_errors_with_an_slo_of_their_own_are_tried_too():
+    names = ("availability", "ratelimit", "quota", "overload")
+    text = made.text("chat", *((name, 90, None) for name in names), source="llmslo")
+    asked = [(slo, subject(slo, cross_source=True)) for slo in made.slos(text)]
+    faults = list(fault_table.every_fault([one for _, one in asked]))
+    told, failed = under(made.calls("chat", 200), asked, faults)
+    assert (told.unproven, told.untested) == ((), ())
+    of_errors = {one.outcome: failed[str(one)] for one in faults if one.kind is FaultKind.ERRORS}
+    assert of_errors == {
+        "server_error": {"chat-availability"},
+        "rate_limited": {"chat-availability", "chat-ratelimit"},
+        "quota_exhausted": {"chat-availability", "chat-quota"},
+        "overloaded": {"chat-availability", "chat-overload"},
+    }
+
+
+def test_what_no_fault_puts_at_risk_is_named():
+    text = made.text("chat", ("availability", 90, None), ("throughput", 90, None), source="llmslo")
+    asked = [(slo, subject(slo, cross_source=True)) for slo in made.slos(text)]
+    told, _ = under(made.calls("chat", 400), asked, list(fault_table.every_fault([one for _, one in asked])))
+    assert [slo.id for slo in told.untested] == ["chat-throughput"]
