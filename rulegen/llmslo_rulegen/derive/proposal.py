@@ -84,7 +84,7 @@ class Proposal:
     def select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Labels and values that choose its traffic, the service's included."""
         label = labels.label(self.source, self.sli, "service")
-        own = ((label, (self.traffic.kinds[0].service,)),) if label is not None else ()
+        own = ((label, (self.service,)),) if label is not None and self.service else ()
         return (*own, *self.traffic.select)
 
 
