@@ -88,8 +88,9 @@ def entry(one: Proposal, made: Promise) -> Iterator[str]:
 
 def comment(sentence: str, indent: str, mark: str = MARK) -> Iterator[str]:
     """Yield a sentence as comment lines: a name in it may hold anything, it ends no line."""
-    for line in wrap(shown(sentence), _WIDTH - len(indent) - len(mark), break_on_hyphens=False):
-        yield f"{indent}{mark}{line}"
+    whole = shown(sentence).replace(" %", "\u00a0%")  # a number keeps its sign
+    for line in wrap(whole, _WIDTH - len(indent) - len(mark), break_on_hyphens=False):
+        yield f"{indent}{mark}{line}".replace("\u00a0%", " %")
 
 
 def shown(name: str) -> str:

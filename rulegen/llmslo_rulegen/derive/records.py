@@ -9,11 +9,24 @@ from llmslo_rulegen.derive.history import Span
 from llmslo_rulegen.derive.law import Change
 from llmslo_rulegen.derive.promise import Promise, Refusal
 from llmslo_rulegen.derive.proposal import Proposal
+from llmslo_rulegen.derive.review import Review
 
 
 def records(found: Iterable[Proposal]) -> list[dict[str, object]]:
     """Return what `--json` shows of proposals and refusals."""
     return [_record(one) for one in found]
+
+
+def review(one: Review) -> dict[str, object]:
+    """Return what `--json` shows of an SLO that was looked at again."""
+    return {
+        "service": one.slo.service,
+        "slo": one.slo.name,
+        "verdict": one.verdict.value,
+        "objective_percent": float(one.slo.objective),
+        "wanted_percent": None if one.wanted is None else float(one.wanted),
+        "says": one.says,
+    }
 
 
 def _record(one: Proposal) -> dict[str, object]:
