@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
 from llmslo_rulegen.derive import history, promise, proposal
 from llmslo_rulegen.derive.promise import Promise
 from llmslo_rulegen.derive.proposal import Proposal, Wish
-
 from tests.derive import worlds
 from tests.derive.worlds import DAY_H, Seen, World
 

@@ -127,11 +127,7 @@ def _of_sli(scope: _Scope, sli: str) -> Iterator[Proposal]:
     if reading is None:
         return
     at = history.thresholds(sli, scope.about)
-    every = {
-        kind: history.of(cells, scope.span, reading, at)
-        for kind, cells in scope.kinds.items()
-        if kind.stream or not reading.streams
-    }
+    every = {kind: history.of(kind, cells, scope.span, reading, at) for kind, cells in scope.kinds.items()}
     found = {kind: one for kind, one in every.items() if one.count}
     if not found:
         return

@@ -49,7 +49,7 @@ def objective(made: Promise) -> str:
 def sample(made: Promise) -> str:
     """Return how much there was to learn from."""
     found, span = made.estimate, made.kept.span
-    said = f"{found.events:,} events in {length(span)}, {period(span)}"
+    said = f"{found.events:,} events within {length(span)}, {period(span)}"
     if found.blocks < interval.FEWEST_BLOCKS:
         return (
             f"{said}; too few blocks of time to see how they clump, so {interval.ASSUMED_CLUMPING:g} of them are"

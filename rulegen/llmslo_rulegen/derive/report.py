@@ -36,8 +36,8 @@ HOW = (
     "Bad events come in clumps, so not requests but blocks of time are drawn anew: the blocks are worth so many"
     " independent requests, and the interval is Wilson's of these, with Student's t. A threshold is the strictest"
     " bucket end of the source that surely leaves the SLI's usual share of events good. An objective is the next step"
-    " of a fixed ladder below what the next 30 days surely reach. Pages are those of the tiers that render makes, over the"
-    " baseline's own hours."
+    " of a fixed ladder below what the next 30 days surely reach. Pages are those of the tiers that render makes, over"
+    " the baseline's own hours."
 )
 
 

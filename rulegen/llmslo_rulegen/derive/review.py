@@ -66,7 +66,7 @@ def _review(slo: Slo, kinds: Mapping[Kind, Mapping[int, Cell]]) -> Review:
     if not hours:
         return Review(slo, Verdict.UNKNOWN, "the baseline has no call that it selects")
     span = Span(min(hours), max(hours) + 1 - min(hours))
-    found = history.merged(history.of(cells, span, reading, at) for cells in chosen.values())
+    found = history.merged(history.of(kind, cells, span, reading, at) for kind, cells in chosen.items())
     column = at.index(sli.threshold) if at and sli.threshold is not None else 0
     return _judged(slo, promise.promise(found, promise.fixed(column)), tuple(chosen))
 
