@@ -119,7 +119,7 @@ def _surveys(found: argparse.Namespace, period: Period, tell: Progress) -> Itera
         yield survey(traces, 0 if is_small or jobs == 1 else jobs, tell, period)
 
     if found.tempo:
-        yield of_pieces(_tempo(found, period, tell), 0, period)
+        yield of_pieces(_tempo(found, period, tell), period)
 
 
 def _tempo(found: argparse.Namespace, period: Period, tell: Tell) -> Iterator[Piece]:
