@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmslo_rulegen.traces import text
+
 OTHER = "other"
 
-# Class names of the SDKs (openai, anthropic, mistralai, google, cohere, boto3, httpx, requests, aiohttp, urllib3,
-# litellm), the providers' own types and codes, gRPC's status names; in lower case, without `_`, `-`, spaces and module.
+# Class names of the SDKs (openai, anthropic, mistralai, google, cohere, boto3, litellm) and their HTTP clients,
+# the providers' own types and codes, gRPC's status names; in lower case, without `_`, `-`, spaces and module.
 _WORDS = {
     "rate_limited": (
         "ratelimiterror",
@@ -151,8 +153,8 @@ _WORDS = {
         "apiuseraborterror",
     ),
 }
-_CLASS_OF = {word: outcome for outcome, words in _WORDS.items() for word in words}
-_STATUSES = {
+CLASSES = {word: outcome for outcome, words in _WORDS.items() for word in words}
+STATUSES = {
     401: "auth",
     402: "quota_exhausted",
     403: "auth",
@@ -165,7 +167,8 @@ _STATUSES = {
     529: "overloaded",
 }
 _CLIENT_ERROR, _SERVER_ERROR, _END = 400, 500, 600  # classes of RFC 9110 15
-_REMOVED = str.maketrans("", "", "_- ")
+REMOVED = "_ -"
+_REMOVED = str.maketrans("", "", REMOVED)
 
 
 def failure(words: Iterator[str], status: int | None) -> str:
@@ -174,10 +177,9 @@ def failure(words: Iterator[str], status: int | None) -> str:
     `words` come most telling first: an error code, an error type, an exception's class name, with or without module.
     """
     for word in words:
-        if word.isascii() and word.isdigit():
-            status = status or int(word)
-            continue
-        found = _CLASS_OF.get(word.rpartition(".")[2].lower().translate(_REMOVED))
+        status = status or text.status(word)
+        tail = word.rpartition(".")[2]
+        found = CLASSES.get(tail.lower().translate(_REMOVED)) if tail.isascii() else None
         if found:
             return found
     return of_status(status) if status else OTHER
@@ -185,8 +187,8 @@ def failure(words: Iterator[str], status: int | None) -> str:
 
 def of_status(status: int) -> str:
     """Return the outcome of an HTTP status of 400 and above; of anything else `other`."""
-    if status in _STATUSES:
-        return _STATUSES[status]
+    if status in STATUSES:
+        return STATUSES[status]
     if _SERVER_ERROR <= status < _END:
         return "server_error"
     return "invalid_request" if _CLIENT_ERROR <= status < _SERVER_ERROR else OTHER
