@@ -49,7 +49,7 @@ def test_recorded_spans_become_slos_and_rules(tmp_path, ending):
 def test_without_out_the_file_goes_to_standard_output(saved):
     code, text = _run("derive", saved)
     assert code == 0
-    assert text.startswith("# Derived from a baseline of 28 days")
+    assert "# derived: learnt from 28 days, 2024-10-07 00:00Z to 2024-11-04 00:00Z\n" in text
     assert text.count("  - name: ") == 3
 
 

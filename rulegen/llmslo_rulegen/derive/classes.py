@@ -15,7 +15,7 @@ from llmslo_rulegen.derive.interval import Estimate
 from llmslo_rulegen.observed import labels
 
 MOST_CLASSES = 12  # of one SLI; more promises than a team can mean
-_APART = 3.0  # times the share of bad events, of what one budget for both would be too loose or too tight for
+APART = 3.0  # times the share of bad events, of what one budget for both would be too loose or too tight for
 _UNTOLD = ("stream", "prompt")  # fields that matter and that hardly a metric has a label for
 _LEAST_SHARE = 1e-5  # below it twice as many is nothing to speak of
 
@@ -126,7 +126,7 @@ def _judge(known: Mapping[str, History], asked: Comparing) -> Callable[[History]
 
 
 def _apart(better: Estimate, worse: Estimate) -> bool:
-    return worse.low > better.high and worse.share >= _APART * max(better.share, _LEAST_SHARE)
+    return worse.low > better.high and worse.share >= APART * max(better.share, _LEAST_SHARE)
 
 
 def _value(kind: Kind, field: str) -> str:

@@ -10,7 +10,7 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from llmslo_rulegen.derive import charts, document, reasons
-from llmslo_rulegen.derive.promise import Promise, Refusal
+from llmslo_rulegen.derive.promise import Refusal
 from llmslo_rulegen.derive.proposal import Proposal
 
 _SPECIAL = str.maketrans(
@@ -107,15 +107,10 @@ def _of_page(one: Proposal) -> dict[str, object]:
         "interval": row.interval,
         "pages": row.pages,
         "provisional": made.provisional,
-        "says": list(_said(one, made)),
+        "says": list(reasons.all_of(one, made)),
         "aspiration": reasons.aspiration(made),
         "charts": charts.charts(one, made),
     }
-
-
-def _said(one: Proposal, made: Promise) -> Iterator[str]:
-    yield from filter(None, (reasons.threshold(one, made), reasons.objective(made)))
-    yield from reasons.all_of(one, made)
 
 
 def _lines(found: Sequence[Proposal]) -> Iterator[str]:
@@ -140,7 +135,9 @@ def _section(one: Proposal) -> Iterator[str]:
     if isinstance(made, Refusal):
         yield f"- Refused: {_plain(made.why)}"
         return
-    yield from (f"- {_plain(sentence)}" for sentence in (*_said(one, made), reasons.aspiration(made)) if sentence)
+    yield from (
+        f"- {_plain(sentence)}" for sentence in (*reasons.all_of(one, made), reasons.aspiration(made)) if sentence
+    )
 
 
 def _plain(text: str) -> str:
