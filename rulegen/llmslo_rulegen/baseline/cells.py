@@ -8,20 +8,32 @@ from llmslo_rulegen.baseline.cell import Cell, Kind, merged
 from llmslo_rulegen.baseline.gathering import OTHERS
 
 
+class Kinds:
+    """The kinds that are told apart: those that came first, `MAX_KINDS` of them."""
+
+    def __init__(self) -> None:
+        self._known: set[Kind] = set()
+
+    def admit(self, kind: Kind) -> Kind:
+        """Return the kind, or `_other` in its place."""
+        if kind in self._known:
+            return kind
+        if len(self._known) >= gathering.MAX_KINDS:
+            return Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
+        self._known.add(kind)
+        return kind
+
+
 class Cells:
-    """Takes cells by kind and hour and adds up those of the same; what comes after `MAX_KINDS` kinds is `_other`."""
+    """Takes cells by kind and hour and adds up those of the same."""
 
     def __init__(self) -> None:
         self._cells: dict[tuple[Kind, int], Cell] = {}
-        self._kinds: set[Kind] = set()
+        self._kinds = Kinds()
 
     def add(self, kind: Kind, hour: int, cell: Cell) -> None:
         """Count a cell in."""
-        if kind not in self._kinds and len(self._kinds) >= gathering.MAX_KINDS:
-            kind = Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
-        else:
-            self._kinds.add(kind)
-        at = kind, hour
+        at = self._kinds.admit(kind), hour
         self._cells[at] = merged((self._cells[at], cell)) if at in self._cells else cell
 
     def baseline(self) -> Baseline:
