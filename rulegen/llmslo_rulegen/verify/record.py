@@ -85,13 +85,14 @@ def _evaluation(one: Held) -> dict[str, object]:
 
 
 def _numbers(judged: Judged) -> dict[str, object]:
+    low, high = judged.good_interval
     return {
         "verdict": judged.verdict.value,
         "events": judged.events,
         "bad": judged.bad,
         "good_share": judged.good_share,
-        "good_share_low": 1 - judged.high,
-        "good_share_high": 1 - judged.low,
+        "good_share_low": low,
+        "good_share_high": high,
         "budget_used": judged.budget_used,
     }
 
