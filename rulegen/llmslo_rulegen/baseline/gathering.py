@@ -15,7 +15,7 @@ HOUR_NS = 3600 * 1_000_000_000
 OTHERS = "_other"
 MAX_KINDS = 2000  # strangers name models: what comes after these is summed up as `_other`
 _BATCH = 8192  # calls of a cell that wait, 8 bytes a value
-_FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
+FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
 
 _At = tuple[str, str, str, str, str, bool, str, int]  # the fields of a kind, and the hour: a tuple is found faster
 
@@ -74,7 +74,7 @@ class _Pot:
             first.append(call.ttft_s)
         if tpot_s is not None:
             per_token.append(tpot_s)
-            if output is not None and output >= _FEWEST_TOKENS and tpot_s > 0:
+            if output is not None and output >= FEWEST_TOKENS and tpot_s > 0:
                 rate.append(1 / tpot_s)
         if call.input_tokens is not None:
             asked.append(call.input_tokens)

@@ -15,7 +15,8 @@ from llmslo_rulegen.traces.naming import READ, SERVICE
 from llmslo_rulegen.traces.span import Attribute, Event, Scalar, Span
 
 UNKNOWN_SERVICE = "unknown_service"  # the SDK specification's name for a resource that has none
-_ERRORS = frozenset({2, "2", "STATUS_CODE_ERROR", "ERROR", "Error"})
+ERROR_TEXTS = ("STATUS_CODE_ERROR", "ERROR", "Error", "2")
+_ERRORS = frozenset({2, *ERROR_TEXTS})
 _MAX_NS = 1 << 63  # a time beyond what 64 bits hold is none
 
 
