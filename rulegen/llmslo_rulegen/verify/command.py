@@ -55,9 +55,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="which calls the faults hit (default: 1)")
     parser.add_argument(
         "--fail-on",
-        type=On,
+        type=_on,
         action="append",
-        choices=tuple(On),
         metavar="WHAT",
         help="any (default), baseline (exit 4), tests (exit 5), no-data (exit 6) or never; may be given again",
     )
@@ -92,6 +91,15 @@ def _fault(text: str) -> Fault:
         return fault.parse(text)
     except FaultError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _on(text: str) -> On:
+    try:
+        return On(text)
+    except ValueError as error:
+        known = ", ".join(on.value for on in On)
+        msg = f"{text[:60]!r} is nothing to fail on: write one of {known}"
+        raise argparse.ArgumentTypeError(msg) from error
 
 
 def _asked(slo: Slo, *, cross_source: bool) -> Subject | str:
