@@ -32,7 +32,9 @@ class Latency:
         if self.pareto:
             return np.where(log > 0, 0.5 * np.exp(-self.pareto * np.maximum(log, 0)), 1 - 0.5 * np.exp(log))
         body = _normal_above(log / self.sigma)
-        return (1 - self.slow_share) * body + self.slow_share * _normal_above((log - np.log(self.slow_times)) / self.sigma)
+        return (1 - self.slow_share) * body + self.slow_share * _normal_above(
+            (log - np.log(self.slow_times)) / self.sigma
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,9 @@ def _steady() -> list[World]:
         World("daily cycle, OpenTelemetry", 28, (_otel(_plain(120, STEADY, slower_by_day=0.6)),)),
         World("weekday cycle", 35, (_plain(200, STEADY, weekend=0.2, slower_at_weekends=-0.5),)),
         World("weekday cycle, slow weekends", 42, (_plain(100, STEADY, weekend=0.5, slower_at_weekends=0.5),)),
-        World("daily and weekday cycle", 42, (_plain(150, STEADY, weekend=0.3, slower_by_day=0.4, failures_by_day=0.5),)),
+        World(
+            "daily and weekday cycle", 42, (_plain(150, STEADY, weekend=0.3, slower_by_day=0.4, failures_by_day=0.5),)
+        ),
         World("few calls", 28, (_plain(2, STEADY, failures=0.01),)),
         World("very few calls", 42, (_plain(0.5, STEADY, failures=0.03),)),
         World("few calls, two weeks", 14, (_plain(5, STEADY, failures=0.02),)),
@@ -214,7 +218,11 @@ def _steady() -> list[World]:
         World("outages now and then", 42, (_plain(200, STEADY, outages_per_day=0.25),)),
         World("rare outages", 60, (_plain(200, STEADY, outages_per_day=0.1, outage_h=1.0),)),
         World("slow spells", 42, (_plain(150, STEADY, slow_spells_per_day=0.5),)),
-        World("correlated bursts", 42, (_plain(100, STEADY, slow_spells_per_day=2.0, spell_h=0.3, outages_per_day=1.0, outage_h=0.1),)),
+        World(
+            "correlated bursts",
+            42,
+            (_plain(100, STEADY, slow_spells_per_day=2.0, spell_h=0.3, outages_per_day=1.0, outage_h=0.1),),
+        ),
         World("restless days", 42, (_plain(200, STEADY, day_noise=0.25),)),
         World("days that tell of the next", 60, (_plain(200, STEADY, day_noise=0.2, day_memory=0.5),)),
         World("restless hours", 28, (_plain(200, STEADY, hour_noise=0.4),)),

@@ -74,8 +74,8 @@ class _Sums:
 def _fires(sums: _Sums, found: Iterable[Tier], budget: float) -> Bools:
     tiers_ = tuple(found)
     memory_s = max((tier.long_s for tier in tiers_), default=0)
-    fires = [_fires_one(sums, tier, budget, memory_s) for tier in tiers_]
-    return np.logical_or.reduce(fires)
+    fires: Bools = np.any([_fires_one(sums, tier, budget, memory_s) for tier in tiers_], axis=0)
+    return fires
 
 
 def _fires_one(sums: _Sums, tier: Tier, budget: float, memory_s: int) -> Bools:

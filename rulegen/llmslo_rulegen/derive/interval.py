@@ -90,8 +90,8 @@ def _blocks(bad: Counts, total: Counts, hours: int, strata: int = 1) -> Blocks:
     if strata > 1:
         whole = whole // (hours * strata) * hours * strata
         start = len(total) - whole
-    summed = (events[start:].reshape(-1, hours).sum(axis=1).astype(float) for events in (bad, total))
-    return Blocks(*summed, hours, strata)
+    wrong, every = (events[start:].reshape(-1, hours).sum(axis=1).astype(float) for events in (bad, total))
+    return Blocks(wrong, every, hours, strata)
 
 
 def _residuals(found: Blocks) -> NDArray[np.float64]:

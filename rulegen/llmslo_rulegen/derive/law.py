@@ -76,9 +76,7 @@ def _change(bad: Counts, total: Counts, block_h: int, most_chance: float) -> Cha
     if chance > most_chance:
         return None
     form, at = _form(left), _at(left)
-    before, after = (
-        float(wrong[part].sum() / max(every[part].sum(), 1.0)) for part in (slice(0, at), slice(at, None))
-    )
+    before, after = (float(wrong[part].sum() / max(every[part].sum(), 1.0)) for part in (slice(0, at), slice(at, None)))
     return Change(form, start + at * block_h, before, after, chance)
 
 

@@ -15,7 +15,34 @@ FEWEST_EVENTS = 50  # of as many good ones, without a bad one, 90 % can be promi
 AHEAD_H = 30 * DAY_H  # the window that a promise is for
 FULL_DAYS = 14  # each day of the week twice; what less history promises is provisional
 # Percent. Neighbours differ by 2.5 times the budget at most, so what is promised is near to what is needed.
-LADDER = tuple(map(Decimal, "99.99 99.98 99.95 99.9 99.8 99.5 99 98.5 98 97 96 95 94 92 90 85 80 75 70 60 50".split()))
+LADDER = tuple(
+    map(
+        Decimal,
+        [
+            "99.99",
+            "99.98",
+            "99.95",
+            "99.9",
+            "99.8",
+            "99.5",
+            "99",
+            "98.5",
+            "98",
+            "97",
+            "96",
+            "95",
+            "94",
+            "92",
+            "90",
+            "85",
+            "80",
+            "75",
+            "70",
+            "60",
+            "50",
+        ],
+    )
+)
 _LOWER_TARGETS = (0.9, 0.8, 0.7, 0.6, 0.52)  # tried where the usual one is out of reach of every bucket
 _MOST_CUTS = 3  # of what was before a change; a law that changes more often is none
 _THIRD = 1 / 3  # a share of events that a change of speed moves at once

@@ -22,7 +22,8 @@ from llmslo_rulegen.derive.promise import Promise, Refusal
 from llmslo_rulegen.observed import labels, slis
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.]+")
-_MAX_SUFFIX = 40
+_MAX_NAME = 60  # of what classes are called by; labels say it whole
+_HIGHEST = 0.9999  # what can be promised at most
 _SHORT_DAYS = 3  # of less, hours are judged instead of days
 
 
@@ -87,59 +88,66 @@ class Proposal:
         return (*own, *self.traffic.select)
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What all SLIs of one service and one measuring point have in common."""
+
+    service: str
+    seen: str
+    about: str
+    span: Span
+    wish: Wish
+    kinds: Mapping[Kind, Mapping[int, Cell]]
+
+
 def proposals(baseline: Baseline, wish: Wish) -> tuple[Proposal, ...]:
     """Return what is proposed, by service, in the order of the catalog; the same baseline gives the same."""
-    by_service: dict[tuple[str, str], dict[Kind, Mapping[int, Cell]]] = {}
-    for kind, cells in baseline.kinds():
-        by_service.setdefault((kind.service, kind.source), {})[kind] = cells
     found: list[Proposal] = []
     taken: dict[str, set[str]] = {}
-    for (service, source), kinds in sorted(by_service.items()):
-        hours = [hour for cells in kinds.values() for hour in cells]
-        span = Span(min(hours), max(hours) + 1 - min(hours))
-        about = wish.cross_source or source
-        for sli in slis.names(about):
-            for one in _of_sli(service, source, about, sli, kinds, span, wish):
-                name = _free(one.name, taken.setdefault(service, set()))
+    for scope in _scopes(baseline, wish):
+        for sli in slis.names(scope.about):
+            for one in _of_sli(scope, sli):
+                name = _free(one.name, taken.setdefault(scope.service, set()))
                 found.append(replace(one, name=name))
     return tuple(found)
 
 
-def _of_sli(
-    service: str, seen: str, source: str, sli: str, kinds: Mapping[Kind, Mapping[int, Cell]], span: Span, wish: Wish
-) -> Iterator[Proposal]:
-    reading = slis.reading(source, sli)
+def _scopes(baseline: Baseline, wish: Wish) -> Iterator[_Scope]:
+    by_service: dict[tuple[str, str], dict[Kind, Mapping[int, Cell]]] = {}
+    for kind, cells in baseline.kinds():
+        by_service.setdefault((kind.service, kind.source), {})[kind] = cells
+    for (service, source), kinds in sorted(by_service.items()):
+        hours = [hour for cells in kinds.values() for hour in cells]
+        span = Span(min(hours), max(hours) + 1 - min(hours))
+        yield _Scope(service, source, wish.cross_source or source, span, wish, kinds)
+
+
+def _of_sli(scope: _Scope, sli: str) -> Iterator[Proposal]:
+    reading = slis.reading(scope.about, sli)
     if reading is None:
         return
-    at = history.thresholds(sli, source)
+    at = history.thresholds(sli, scope.about)
     every = {
-        kind: history.of(cells, span, reading, at)
-        for kind, cells in kinds.items()
+        kind: history.of(cells, scope.span, reading, at)
+        for kind, cells in scope.kinds.items()
         if kind.stream or not reading.streams
     }
     found = {kind: one for kind, one in every.items() if one.count}
     if not found:
         return
-    usual = catalog.source(source).sli(sli)
-    asked = Comparing(source, sli, min(usual.objective, _HIGHEST), not reading.good_within)
+    target = min(catalog.source(scope.about).sli(sli).objective, _HIGHEST)
+    asked = Comparing(scope.about, sli, target, not reading.good_within)
     for one in classes.classes(found, asked):
-        yield _proposal(service, seen, one, found, asked, wish)
+        yield _proposal(scope, one, asked, classes.untold(one, found, asked))
 
 
-_HIGHEST = 0.9999
-
-
-def _proposal(
-    service: str, seen: str, one: TrafficClass, found: classes.Histories, asked: Comparing, wish: Wish
-) -> Proposal:
+def _proposal(scope: _Scope, one: TrafficClass, asked: Comparing, untold: tuple[str, ...]) -> Proposal:
     hours = one.history.span.hours
-    last = hours - round(hours * wish.hold_out)
+    last = hours - round(hours * scope.wish.hold_out)
     outcome = promise.promise(one.history.cut(0, last), asked.target, from_above=asked.from_above)
     name = "-".join((asked.sli, *(_slug(value) for _, values in one.select for value in values)))
-    bare = Proposal(
-        service, name[:_MAX_SUFFIX].strip("-_."), asked.sli, asked.source, seen, one, outcome,
-        classes.untold(one, found, asked),
-    )  # fmt: skip
+    name = name[:_MAX_NAME].strip("-_.")
+    bare = Proposal(scope.service, name, asked.sli, asked.source, scope.seen, one, outcome, untold)
     if isinstance(outcome, Refusal):
         return bare
     later = one.history.cut(last, hours)
@@ -147,7 +155,7 @@ def _proposal(
         bare,
         alarms=alarms.alarms(*outcome.kept.at(outcome.column), outcome.objective),
         met=met(outcome.kept, outcome.column, outcome.objective),
-        checked=_checked(later, outcome) if wish.hold_out else None,
+        checked=_checked(later, outcome) if scope.wish.hold_out else None,
     )
 
 
@@ -186,5 +194,3 @@ def service_name(service: str) -> str:
         return service
     found = _slug(service)[: names.MAX_NAME].strip("-_.")
     return found if names.NAME.fullmatch(found) else f"service-{found}".strip("-_.")
-
-

@@ -51,7 +51,9 @@ def season(history: History, column: int) -> Season:
     if weeks < FEWEST_WEEKS:
         return Season(hourly, None, by_hour)
     first += (days - weeks * WEEK_D) * DAY_H
-    left, every, wrong = (one[days - weeks * WEEK_D :].sum(axis=1).reshape(weeks, WEEK_D) for one in (left, every, wrong))
+    left, every, wrong = (
+        one[days - weeks * WEEK_D :].sum(axis=1).reshape(weeks, WEEK_D) for one in (left, every, wrong)
+    )
     begin = (history.span.first + first) // DAY_H
     return Season(
         hourly,
