@@ -47,7 +47,7 @@ def raised(sli: Sli, threshold: float | None, outcome: str, *, is_good: bool) ->
     found: list[Counter] = []
     kinds = _kinds(sli.total)
     if counts:  # a failure that has a metric of its own is shown there and nowhere else
-        kinds = sorted(kinds, key=lambda kind: not _of(decided, *kind))
+        kinds = tuple(sorted(kinds, key=lambda kind: not _of(decided, *kind)))
     for metric, part in kinds:
         total = _of(sli.total, metric, part)
         mine = _of(decided, metric, part)
@@ -104,11 +104,11 @@ def _labels(place: _Place, outcome: str) -> Labels | None:
     names = sorted(values)
     tried = [dict.fromkeys(values[name]) for name in names]
     for chosen in product(*tried):
-        own = dict(zip(names, chosen, strict=True))
-        if all(any(_holds(each, own) for each in group) for group in place.wanted) and not any(
-            _holds(each, own) for each in place.refused
+        found = dict(zip(names, chosen, strict=True))
+        if all(any(_holds(each, found) for each in group) for group in place.wanted) and not any(
+            _holds(each, found) for each in place.refused
         ):
-            return labels(own.items())
+            return labels(found.items())
     return None
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 
 from llmslo_rulegen.backtest import alarms
 from llmslo_rulegen.backtest.alarms import Firing, States
 from llmslo_rulegen.backtest.evaluation import Evaluation, named
-from llmslo_rulegen.backtest.expression import Node, parse
+from llmslo_rulegen.backtest.expression import Node, Selector, parse, walk
 from llmslo_rulegen.backtest.memory import STATES, Answers, Memory, memory, remembered
 from llmslo_rulegen.backtest.points import Dialect, Instants, recorded
 from llmslo_rulegen.backtest.store import Store
@@ -24,6 +25,10 @@ from llmslo_rulegen.rule import AlertRule, Group, RecordingRule, Rule
 
 ALERT_NAME = "alertname"
 CHUNK = 16_384  # instants at once: what an expression holds in between stays in the cache of a core, and small
+MOST_RECORDED = 60_000_000  # values of one group: half a gigabyte
+
+# Records by the rule that made them, its dependencies included: replays of one history share what does not differ.
+Known = dict[tuple[object, ...], Vector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +41,22 @@ class Replayed:
     firings: tuple[Firing, ...] = ()
 
 
-def replay(group: Group, store: Store, instants: Instants, dialect: Dialect = Dialect.V2) -> Replayed:
-    """Return what a group does with the series of `store`; raises UnsupportedError, which names the rule."""
-    return _Replay(store, instants, dialect).run(group)
+def replay(
+    group: Group, store: Store, instants: Instants, dialect: Dialect = Dialect.V2, known: Known | None = None
+) -> Replayed:
+    """Return what a group does with the series of `store`; raises UnsupportedError, which names the rule.
+
+    `known` holds what earlier replays of the same store and instants recorded, and takes what this one does.
+    """
+    return _Replay(store, instants, dialect, {} if known is None else known).run(group)
 
 
 class _Replay:
     """A group under way; what it records stands beside what was scraped."""
 
-    def __init__(self, store: Store, instants: Instants, dialect: Dialect) -> None:
-        self._store, self._instants, self._dialect = store.copy(), instants, dialect
+    def __init__(self, store: Store, instants: Instants, dialect: Dialect, known: Known) -> None:
+        self._store, self._instants, self._dialect, self._known = store.copy(), instants, dialect, known
+        self._made_by: dict[str, tuple[object, ...]] = {}  # what each record's rules are, by its name
 
     def run(self, group: Group) -> Replayed:
         records: dict[Labels, Element] = {}
@@ -56,6 +67,8 @@ class _Replay:
                 node = parse(rule.expr)
                 if isinstance(rule, RecordingRule):
                     records |= self._record(rule, node)
+                    if len(records) * len(self._instants) > MOST_RECORDED:
+                        _refuse(len(records), len(self._instants))
                 else:
                     for key, element in self._alert(rule, node).items():
                         found = alarms.states(
@@ -69,11 +82,24 @@ class _Replay:
         return Replayed(self._instants, records, alerts, tuple(firings))
 
     def _record(self, rule: RecordingRule, node: Node) -> Vector:
-        own = memory(rule, node)
-        found = self._remembering(rule, node, own) if own else named(self._evaluated(node), rule.record, rule.labels)
+        read = {each.name for each in walk(node).values() if isinstance(each, Selector)}
+        identity = (
+            rule.record,
+            rule.expr,
+            rule.labels,
+            *(self._made_by[name] for name in sorted(read & self._made_by.keys())),
+        )
+        self._made_by[rule.record] = (*self._made_by.get(rule.record, ()), identity)
+        if identity not in self._known:
+            self._known[identity] = self._recorded(rule, node)
+        found = self._known[identity]
         for key, element in found.items():
             self._store.add(key, recorded(self._instants, element.values, element.present))
         return found
+
+    def _recorded(self, rule: RecordingRule, node: Node) -> Vector:
+        own = memory(rule, node)
+        return self._remembering(rule, node, own) if own else named(self._evaluated(node), rule.record, rule.labels)
 
     def _alert(self, rule: AlertRule, node: Node) -> Vector:
         found: Vector = {}
@@ -118,6 +144,14 @@ class _Replay:
     def _chunks(self) -> Iterator[slice]:
         for begin in range(0, len(self._instants), CHUNK):
             yield slice(begin, begin + CHUNK)
+
+
+def _refuse(series: int, evaluations: int) -> NoReturn:
+    msg = (
+        f"{series} series recorded at {evaluations} evaluations are too much to hold: evaluate less often (--every 5m),"
+        " or narrow the time with --from and --to"
+    )
+    raise UnsupportedError(msg)
 
 
 def _cut(vector: Vector, place: slice) -> Vector:

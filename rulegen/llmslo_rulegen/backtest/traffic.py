@@ -116,7 +116,7 @@ class Tally:
         born: dict[Labels, int] = {}
         for key, instants in self._raised(what):
             if key not in born:
-                grown[key], born[key] = np.zeros(len(scrapes), np.int64), int(1 << 62)
+                grown[key], born[key] = np.zeros(len(scrapes), np.int64), (1 << 62)
             if len(instants):
                 grown[key] += np.searchsorted(instants, scrapes, side="right")
             born[key] = min(born[key], int(instants[0]) if len(instants) else born[key])
@@ -177,15 +177,15 @@ def _counters(what: Measured, kind: tuple[object, ...], code: int) -> tuple[Coun
 
 
 def _key(what: Measured, kind: tuple[object, ...], counter: Counter) -> Labels:
-    told = dict(zip(_FIELDS, kind, strict=False))
-    shared = [
-        (name, observed_labels.value(value))
-        for field_name, value in told.items()
+    named = {
+        name: observed_labels.text(value)
+        for field_name, value in zip(_FIELDS, kind, strict=False)
         if (name := observed_labels.label(what.source, what.name, field_name)) is not None
-    ]
-    fixed = [catalog.ONE_OF[what.source]] if what.source in catalog.ONE_OF else []
-    one_of = [(label.name, value) for label, value in fixed]
-    return labels(dict((*_target(str(kind[0])), *shared, *one_of, *counter.key)).items())
+    }
+    if what.source in catalog.ONE_OF:
+        one_of, value = catalog.ONE_OF[what.source]
+        named[one_of.name] = value
+    return labels({**dict(_target(str(kind[0]))), **named, **dict(counter.key)}.items())
 
 
 def _target(service: str) -> Labels:
