@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TextIO
 
-from llmslo_rulegen import durations, placing, reading
+from llmslo_rulegen import durations, placing, slo_files
 from llmslo_rulegen.backtest import history, page, shown, trial
 from llmslo_rulegen.backtest.episodes import Episode
 from llmslo_rulegen.backtest.history import History
@@ -21,8 +21,7 @@ from llmslo_rulegen.backtest.trial import Grid, Result, Setting
 from llmslo_rulegen.baseline import inputs
 from llmslo_rulegen.baseline.period import instant_ns
 from llmslo_rulegen.errors import InputError, RulegenError
-from llmslo_rulegen.finding import Finding, Level, has_errors
-from llmslo_rulegen.located import MAX_BYTES
+from llmslo_rulegen.finding import has_errors
 from llmslo_rulegen.slo import Slo
 from llmslo_rulegen.tier import Severity
 from llmslo_rulegen.traces.call import Call, Skipped
@@ -79,7 +78,10 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 def run(found: argparse.Namespace, out: TextIO) -> int:
     """Run the command; return its exit code."""
-    slos = _slos(found.slo, snap=found.snap)
+    read = slo_files.read(found.slo, snap=found.snap)
+    if has_errors(read.findings):
+        raise InputError(read.findings)
+    slos = read.slos
     grid = _grid(found.grid)
     if (size := max(1, len(grid.objectives)) * max(1, len(grid.factors))) > _MOST_CELLS:
         msg = f"--grid has {size} cells: give at most {_MOST_CELLS}"
@@ -126,21 +128,6 @@ def _history(found: argparse.Namespace, slos: Sequence[Slo]) -> History:
         reasons = ", ".join(f"{count} {reason.value}" for reason, count in skipped.most_common())
         sys.stderr.write(f"skipped spans: {reasons}\n")
     return spans
-
-
-def _slos(paths: Sequence[Path], *, snap: bool) -> tuple[Slo, ...]:
-    raw: dict[str, bytes] = {}
-    for path in paths:
-        try:
-            with path.open("rb") as file:
-                raw[str(path)] = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            text = f"cannot be read: {error.strerror}; give the path of an SLO file"
-            raise InputError([Finding("file/read", str(path), 0, Level.ERROR, text)]) from error
-    read = reading.read(raw, snap=snap)
-    if has_errors(read.findings):
-        raise InputError(read.findings)
-    return read.slos
 
 
 def _every(text: str) -> int:

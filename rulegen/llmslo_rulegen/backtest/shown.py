@@ -47,7 +47,7 @@ def text(results: Sequence[Result]) -> str:
 
 def _lines(result: Result) -> Iterator[str]:
     slo = result.slo
-    yield f"{slo.service}/{slo.name}: {promql.number(slo.objective)} % over {_window(result)}"
+    yield f"{slo.service}/{slo.name}: {promql.number(slo.objective)} % over {window(result)}"
     told = result.verdict
     if told is None:
         yield f"  not replayed: {result.refused}"
@@ -65,9 +65,10 @@ def _lines(result: Result) -> Iterator[str]:
         yield from grid(result.cells)
 
 
-def _window(result: Result) -> str:
-    window = result.slo.window
-    return f"the {window.calendar.value}" if window.calendar else promql.duration(window.seconds)
+def window(result: Result) -> str:
+    """Return what a budget is for."""
+    found = result.slo.window
+    return f"the {found.calendar.value}" if found.calendar else promql.duration(found.seconds)
 
 
 def summary(told: Verdict) -> str:
@@ -131,7 +132,7 @@ def record(result: Result) -> Record:
         "service": result.slo.service,
         "slo": result.slo.name,
         "objective": float(result.slo.objective),
-        "window": _window(result),
+        "window": window(result),
     }
     told = result.verdict
     if told is None:
