@@ -14,7 +14,7 @@ HOUR_NS = 3600 * 1_000_000_000
 OTHERS = "_other"
 MAX_KINDS = 2000  # strangers name models: what comes after these is summed up as `_other`
 _BATCH = 8192  # values of a cell that wait, 8 bytes each
-_FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
+FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
 
 _Named = tuple[str, str, str, str, str, bool, str]
 
@@ -76,7 +76,7 @@ class _Pot:
             values[Quantity.TTFT].append(call.ttft_s)
         if call.tpot_s is not None:
             values[Quantity.TPOT].append(call.tpot_s)
-            if call.tpot_s > 0 and (call.output_tokens or 0) >= _FEWEST_TOKENS:
+            if call.tpot_s > 0 and (call.output_tokens or 0) >= FEWEST_TOKENS:
                 values[Quantity.THROUGHPUT].append(1 / call.tpot_s)
         if call.input_tokens is not None:
             values[Quantity.INPUT].append(call.input_tokens)

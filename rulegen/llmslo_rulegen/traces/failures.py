@@ -167,7 +167,7 @@ STATUSES = {
     529: "overloaded",
 }
 _CLIENT_ERROR, _SERVER_ERROR, _END = 400, 500, 600  # classes of RFC 9110 15
-REMOVED = "_- "
+REMOVED = "_ -"
 _REMOVED = str.maketrans("", "", REMOVED)
 
 

@@ -15,7 +15,8 @@ from llmslo_rulegen.traces.call import Skipped
 from llmslo_rulegen.traces.span import Attribute, Event, Scalar, Span
 
 UNKNOWN_SERVICE = "unknown_service"  # the SDK specification's name for a resource that has none
-_ERRORS = frozenset({2, "2", "STATUS_CODE_ERROR", "ERROR", "Error"})
+ERROR_TEXTS = ("STATUS_CODE_ERROR", "ERROR", "Error", "2")
+ERROR_CODES = frozenset({2, *ERROR_TEXTS})
 SERVICE = "service.name"
 _MAX_SECONDS = 1 << 63  # a time beyond what 64 bits hold is none
 T = TypeVar("T")
@@ -171,7 +172,7 @@ def _read(span: _Span, service: str, scope: str, schema: str) -> Span | Skipped:
         start,
         end,
         _attributes(span.attributes),
-        status is not None and status.code in _ERRORS,
+        status is not None and status.code in ERROR_CODES,
         (status.message or "") if status is not None else "",
         [_event(event) for event in span.events] if span.events else (),
         scope,

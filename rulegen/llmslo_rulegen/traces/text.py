@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
@@ -17,6 +18,7 @@ from llmslo_rulegen.traces import naming
 from llmslo_rulegen.traces.span import Attribute
 
 _NS = 1_000_000_000
+_LEAST_PLAIN, _MOST_PLAIN = 1e-6, 1e21  # numbers between are written without an exponent
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(naming.NUMBER_PATTERN)
 _INSTANT = re.compile(naming.INSTANT_PATTERN)
@@ -33,8 +35,18 @@ def text(value: Attribute) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return repr(value).removesuffix(".0")
+        return _decimal(value)
     return str(value) if isinstance(value, int) else msgspec.json.encode(value).decode()
+
+
+def _decimal(value: float) -> str:
+    """Return the shortest decimal that is this number, as ECMAScript and the collector write it."""
+    found = repr(value).removesuffix(".0")
+    mantissa, is_long, exponent = found.partition("e")
+    if not is_long:
+        return found
+    is_plain = _LEAST_PLAIN <= abs(value) < _MOST_PLAIN
+    return format(Decimal(found), "f") if is_plain else f"{mantissa}e{int(exponent):+d}"
 
 
 def first(held: Mapping[str, Attribute], names: Sequence[str]) -> Attribute | None:
