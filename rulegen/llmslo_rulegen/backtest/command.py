@@ -17,11 +17,13 @@ from llmslo_rulegen.backtest import history, page, shown, trial
 from llmslo_rulegen.backtest.episodes import Episode
 from llmslo_rulegen.backtest.history import History
 from llmslo_rulegen.backtest.points import Dialect
+from llmslo_rulegen.backtest.server import ALL_S, ANSWER_S, Server
 from llmslo_rulegen.backtest.trial import Grid, Result, Setting
 from llmslo_rulegen.baseline import inputs
 from llmslo_rulegen.baseline.period import instant_ns
 from llmslo_rulegen.errors import InputError, RulegenError
 from llmslo_rulegen.finding import has_errors
+from llmslo_rulegen.prometheus_api import Api
 from llmslo_rulegen.slo import Slo
 from llmslo_rulegen.tier import Severity
 from llmslo_rulegen.traces.call import Call, Skipped
@@ -29,6 +31,7 @@ from llmslo_rulegen.traces.call import Call, Skipped
 FINE, WRONG = 0, 1
 _LOOKBACK_S = 300
 _NS_A_MS = 1_000_000
+_USUAL_NS = 30 * 86_400 * 1_000_000_000
 _MOST_CELLS = 100
 
 
@@ -37,6 +40,11 @@ def fill(parser: argparse.ArgumentParser) -> None:
     inputs.add_inputs(parser)
     parser.add_argument(
         "--slo", type=Path, action="append", required=True, metavar="FILE", help="SLO file; may be given again"
+    )
+    parser.add_argument(
+        "--prometheus",
+        metavar="URL",
+        help="replay the samples of a Prometheus, not spans: of the last 30 days where no --from is given",
     )
     parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
     parser.add_argument(
@@ -114,6 +122,8 @@ def _is_wrong(result: Result) -> bool:
 
 
 def _history(found: argparse.Namespace, slos: Sequence[Slo]) -> History:
+    if found.prometheus is not None:
+        return _server(found)
     skipped: Counter[Skipped] = Counter()
 
     def calls() -> Iterator[Call]:
@@ -128,6 +138,20 @@ def _history(found: argparse.Namespace, slos: Sequence[Slo]) -> History:
         reasons = ", ".join(f"{count} {reason.value}" for reason, count in skipped.most_common())
         sys.stderr.write(f"skipped spans: {reasons}\n")
     return spans
+
+
+def _server(found: argparse.Namespace) -> Server:
+    if found.inputs:
+        msg = "give either traces or --prometheus: what both have would be counted twice"
+        raise RulegenError(msg)
+    period, now_ns = inputs.period_of(found), time.time_ns()
+    end_ns = now_ns if period.end_ns is None else min(period.end_ns, now_ns)
+    begin_ns = end_ns - _USUAL_NS if period.begin_ns is None else period.begin_ns
+    if begin_ns >= end_ns:
+        msg = "--from is in the future: there is nothing to replay yet"
+        raise RulegenError(msg)
+    api = Api(found.prometheus, ALL_S, ANSWER_S)
+    return Server(api, begin_ns // _NS_A_MS, end_ns // _NS_A_MS)
 
 
 def _every(text: str) -> int:

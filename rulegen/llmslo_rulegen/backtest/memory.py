@@ -40,7 +40,7 @@ class Answers:
 def memory(rule: RecordingRule, node: Node) -> Memory | None:
     """Return how a rule remembers; None: it does not. Raises UnsupportedError where it does so in another way."""
     parts = tuple(walk(node).values())
-    own = {id(each) for each in parts if isinstance(each, Selector) and _reads(each, rule)}
+    own = {id(each) for each in parts if isinstance(each, Selector) and reads(each, rule)}
     if not own:
         return None
     reading = [each for each in parts if isinstance(each, Call) and _is_last(each, own)]
@@ -61,8 +61,8 @@ def _is_last(call: Call, own: set[int]) -> bool:
     )
 
 
-def _reads(selector: Selector, rule: RecordingRule) -> bool:
-    """Whether a selector may mean what the rule records; labels that the rule does not set may have any value."""
+def reads(selector: Selector, rule: RecordingRule) -> bool:
+    """Return whether a selector may mean what a rule records; labels that the rule does not set have any value."""
     fixed = dict(rule.labels)
     known = tuple(each for each in selector.matchers if each.label in fixed)
     key = labels({NAME: rule.record, **fixed}.items())

@@ -6,7 +6,7 @@ same instant: as a server does it, one instant after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -16,7 +16,7 @@ from llmslo_rulegen.backtest import alarms
 from llmslo_rulegen.backtest.alarms import Firing, States
 from llmslo_rulegen.backtest.evaluation import Evaluation, named
 from llmslo_rulegen.backtest.expression import Node, Selector, parse, walk
-from llmslo_rulegen.backtest.memory import STATES, Answers, Memory, memory, remembered
+from llmslo_rulegen.backtest.memory import STATES, Answers, Memory, memory, reads, remembered
 from llmslo_rulegen.backtest.points import Dialect, Instants, recorded
 from llmslo_rulegen.backtest.store import Store
 from llmslo_rulegen.backtest.unsupported import UnsupportedError
@@ -62,9 +62,10 @@ class _Replay:
         records: dict[Labels, Element] = {}
         alerts: dict[Labels, States] = {}
         firings: list[Firing] = []
-        for rule in group.rules:
+        for place, rule in enumerate(group.rules):
             try:
                 node = parse(rule.expr)
+                _expect_order(node, group.rules[place + 1 :])
                 if isinstance(rule, RecordingRule):
                     records |= self._record(rule, node)
                     if len(records) * len(self._instants) > MOST_RECORDED:
@@ -144,6 +145,15 @@ class _Replay:
     def _chunks(self) -> Iterator[slice]:
         for begin in range(0, len(self._instants), CHUNK):
             yield slice(begin, begin + CHUNK)
+
+
+def _expect_order(node: Node, later: Sequence[Rule]) -> None:
+    """Refuse a rule that reads what stands below it: a server has that of the evaluation before."""
+    selectors = [each for each in walk(node).values() if isinstance(each, Selector)]
+    for rule in later:
+        if isinstance(rule, RecordingRule) and any(reads(each, rule) for each in selectors):
+            msg = f"it reads {rule.record}, which is recorded below it: that is not replayed"
+            raise UnsupportedError(msg)
 
 
 def _refuse(series: int, evaluations: int) -> NoReturn:

@@ -138,17 +138,20 @@ class Tally:
     def _births(self, what: Measured) -> dict[Labels, int]:
         """Return since when series are shown that others of their label set bring along."""
         found: dict[Labels, int] = {}
+        known: dict[tuple[object, ...], int] = {}  # who calls, since when
+        raised: dict[tuple[object, ...], set[Labels]] = {}
         for kind, code, instants in self._events(what):
-            brought = [
-                each
-                for counter in _counters(what, kind, code)
-                for each in exposed.beside(what.sli, what.threshold, counter)
-            ]
-            if what.source == catalog.OWN:
-                brought += [each for other in (_GOOD, _BAD) for each in _counters(what, kind, other)]
-            for counter in brought:
-                key = _key(what, kind, counter)
-                found[key] = min(found.get(key, int(instants[0])), int(instants[0]))
+            first_ms = int(instants[0])
+            who = kind[: len(_FIELDS)]
+            known[who] = min(known.get(who, first_ms), first_ms)
+            for counter in _counters(what, kind, code):
+                raised.setdefault(who, set()).add(_key(what, kind, counter))
+                for other in exposed.beside(what.sli, what.threshold, counter):
+                    key = _key(what, kind, other)
+                    found[key] = min(found.get(key, first_ms), first_ms)
+        if what.source == catalog.OWN:
+            for who, keys in raised.items():
+                found |= {key: min(found.get(key, known[who]), known[who]) for key in keys}
         return found
 
     def _events(self, what: Measured) -> Iterator[tuple[tuple[object, ...], int, Instants]]:
