@@ -164,15 +164,20 @@ def _every(text: str) -> int:
 
 def _episode(text: str) -> Episode:
     begin, dots, end = text.partition("..")
+    if not dots:
+        raise argparse.ArgumentTypeError(_no_stretch(text))
     now_ns = time.time_ns()
     try:
         begin_ms, end_ms = (instant_ns(each, now_ns) // _NS_A_MS for each in (begin, end))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if not dots or begin_ms >= end_ms:
-        msg = f"{text[:60]!r} is no stretch of time: write 2026-11-01T12:00..2026-11-01T12:40"
-        raise argparse.ArgumentTypeError(msg)
+    if begin_ms >= end_ms:
+        raise argparse.ArgumentTypeError(_no_stretch(text))
     return Episode(begin_ms, end_ms)
+
+
+def _no_stretch(text: str) -> str:
+    return f"{text[:60]!r} is no stretch of time: write 2026-11-01T12:00..2026-11-01T12:40"
 
 
 def _objective(text: str) -> Decimal:

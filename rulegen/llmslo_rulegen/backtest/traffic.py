@@ -206,4 +206,5 @@ def tallied(calls: Iterable[Call], wanted: Sequence[Measured], *, cross_source: 
 def told_labels(source: str, name: str) -> frozenset[str]:
     """Return the labels by which spans can tell calls apart, as an SLI of a source has them."""
     told = {observed_labels.label(source, name, each) for each in _FIELDS}
-    return frozenset({"job", "instance", *(each for each in told if each)})
+    fixed = {catalog.ONE_OF[source][0].name} if source in catalog.ONE_OF else set()
+    return frozenset({"job", "instance", *fixed, *(each for each in told if each)})
