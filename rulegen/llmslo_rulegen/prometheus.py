@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from llmslo_rulegen import durations
 from llmslo_rulegen.lints.case import Answer
@@ -29,8 +29,7 @@ class Prometheus:
 
     def ask(self, expression: str) -> Sequence[Answer]:
         """Return what an instant query gives now; an empty sequence where nothing matches."""
-        body = urlencode({"query": expression, "timeout": f"{self._api.answer_s:g}s"}).encode()
-        data = self._api.data(_QUERY, body)
+        data = self._api.data(_QUERY, {"query": expression, "timeout": f"{self._api.answer_s:g}s"})
         try:
             found = [data["result"]] if data["resultType"] == "scalar" else [one["value"] for one in data["result"]]
             labels = [{}] if data["resultType"] == "scalar" else [one["metric"] for one in data["result"]]
@@ -77,5 +76,5 @@ class Prometheus:
     def _page(self, name: str) -> Any:  # noqa: ANN401 -- JSON of a stranger
         """Return a page that never changes within a run; None where this server has none."""
         if name not in self._pages:
-            self._pages[name] = self._api.data(name, None)
+            self._pages[name] = self._api.data(name)
         return self._pages[name]

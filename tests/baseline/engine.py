@@ -65,7 +65,11 @@ class Handler(BaseHTTPRequestHandler):
             self.session.query(f"SET {name} = '{value}'")
         if "database" in given:
             self.session.query(f"USE `{given['database']}`")
-        return self.session.query(query, "TabSeparated", params=parameters).bytes()
+        try:
+            return self.session.query(query, "TabSeparated", params=parameters).bytes()
+        finally:
+            for name in settings:
+                self.session.query(f"SET {name} = DEFAULT")
 
     def credentials(self, given):
         sent = self.headers.get("Authorization", "")

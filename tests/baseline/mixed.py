@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import groupby
 
 from llmslo_rulegen.traces import failures, naming
 
@@ -319,8 +320,13 @@ def _break(chance: random.Random, found: Mixed) -> None:
             found.attributes = {name: chance.choice((value, "")) for name, value in found.attributes.items()}
 
 
-def as_request(found: Mixed) -> dict:
-    """Return one span as a request of OTLP in JSON."""
+def as_requests(found: Iterable[Mixed]) -> Iterator[dict]:
+    """Yield requests of OTLP in JSON, one for the spans of a trace that follow each other."""
+    for _, trace in groupby(found, lambda span: span.trace):
+        yield {"resourceSpans": [_resource(span) for span in trace]}
+
+
+def _resource(found: Mixed) -> dict:
     resource = [_pair("service.name", found.service)] if found.service else []
     span = {
         "traceId": found.trace,
@@ -337,7 +343,7 @@ def as_request(found: Mixed) -> dict:
         "status": {"code": 2, "message": found.message} if found.is_error else {"message": found.message},
     }
     scope = {"scope": {"name": found.scope}, "spans": [span], "schemaUrl": found.schema}
-    return {"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": [scope]}]}
+    return {"resource": {"attributes": resource}, "scopeSpans": [scope]}
 
 
 def _pair(name: str, value: object) -> dict:

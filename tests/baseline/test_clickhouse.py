@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 from llmslo_rulegen.baseline import clickhouse, clickhouse_server, clickhouse_sql, gathering, saved
+from llmslo_rulegen.baseline.clickhouse_sql import Table
 from llmslo_rulegen.baseline.gathering import OTHERS
 from llmslo_rulegen.baseline.period import ALWAYS, Period
 from llmslo_rulegen.baseline.sketch import buckets, edges
 from llmslo_rulegen.baseline.survey import survey
 from llmslo_rulegen.errors import ServerError
+from llmslo_rulegen.traces.call import Skipped
 from tests.baseline import mixed
 
 DDL = Path(__file__).with_name("otel_traces.sql").read_text()
@@ -74,7 +76,7 @@ def password(monkeypatch):
 
 
 def written(path, spans):
-    path.write_text("\n".join(json.dumps(mixed.as_request(span)) for span in spans))
+    path.write_text("\n".join(json.dumps(request) for request in mixed.as_requests(spans)))
     return path
 
 
@@ -90,8 +92,7 @@ def span(**changes):
 @pytest.mark.timeout(600)
 def test_sql_and_reader_give_the_same_baseline(engine, tmp_path, monkeypatch):
     """100,000 spans of all styles, whole and broken: the same bytes when saved, the same reasons for the skipped."""
-    for module in (gathering, clickhouse):
-        monkeypatch.setattr(module, "MAX_KINDS", 1 << 20)  # which kinds are left over depends on the order of reading
+    monkeypatch.setattr(gathering, "MAX_KINDS", 1 << 20)  # which kinds are left over depends on the order of reading
     spans = list(mixed.spans(SPANS, 7))
     engine.create("mixed")
     engine.insert("mixed", spans)
@@ -101,6 +102,7 @@ def test_sql_and_reader_give_the_same_baseline(engine, tmp_path, monkeypatch):
     assert list(saved.lines(theirs.baseline)) == list(saved.lines(ours.baseline))
     assert ours.spans == SPANS
     assert ours.baseline.count > SPANS / 2
+    assert set(ours.skipped) == {Skipped.NOT_LLM, Skipped.NO_TIME, Skipped.NO_END, Skipped.ENCLOSING}
 
 
 def test_bucket_edges_are_the_same_numbers(engine):
@@ -109,7 +111,7 @@ def test_bucket_edges_are_the_same_numbers(engine):
     for edge in edges():
         values += [float(edge), float(np.nextafter(edge, 0)), float(np.nextafter(edge, math.inf))]
     texts = ", ".join("inf" if value == math.inf else repr(value) for value in values)
-    places = dict(clickhouse_sql._expressions(has_scope=True))["call_edges"]
+    places = dict(clickhouse_sql._expressions(Table("otel", "x"), has_scope=True))["call_edges"]
     bucket = clickhouse_sql._bucket("v")
     query = f"WITH {places} AS call_edges SELECT {bucket} FROM (SELECT arrayJoin([{texts}]) AS v)"  # noqa: S608 -- our own
     found = engine.ask(query)
@@ -148,7 +150,7 @@ def test_a_period_is_half_open(engine):
 
 
 def test_beyond_the_bound_the_rarest_kinds_are_others(engine, monkeypatch):
-    monkeypatch.setattr(clickhouse, "MAX_KINDS", 2)
+    monkeypatch.setattr(gathering, "MAX_KINDS", 2)
     spans = []
     for number in range(5):
         named = {**span().attributes, "gen_ai.request.model": f"m{number}"}
@@ -245,5 +247,5 @@ def test_https_is_checked(tmp_path):
         with pytest.raises(ServerError, match=r"(?i)certificate"):
             engine.survey("mixed")
         trusting = clickhouse_server.server(engine.url, "mixed", ca_file=certificate)
-        with pytest.raises(ServerError, match="no table"):
+        with pytest.raises(ServerError, match="Database otel does not exist"):
             clickhouse.survey(trusting, ALWAYS, lambda *_: None)

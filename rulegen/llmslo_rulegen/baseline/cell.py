@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from llmslo_rulegen.baseline.sketch import Sketch
 OK = "ok"
 PROMPTS = (("1k", 1024), ("8k", 8192), ("32k", 32768), ("128k", 131072))  # input tokens, at most
 LARGER = "more"
+_NAMES = (*(name for name, _ in PROMPTS), LARGER)
+_MOST = tuple(most for _, most in PROMPTS)
 
 
 class Quantity(Enum):
@@ -64,9 +67,7 @@ class Cell:
 
 def prompt(tokens: int | None) -> str:
     """Return the class of a prompt of so many input tokens; of an unknown number, an empty one."""
-    if tokens is None:
-        return ""
-    return next((name for name, most in PROMPTS if tokens <= most), LARGER)
+    return "" if tokens is None else _NAMES[bisect_left(_MOST, tokens)]
 
 
 def merged(cells: Iterable[Cell]) -> Cell:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from llmslo_rulegen.baseline import clickhouse_server, clickhouse_sql
-from llmslo_rulegen.baseline.baseline import Baseline
-from llmslo_rulegen.baseline.cell import Cell, Kind, Quantity, merged
+from llmslo_rulegen.baseline.cell import Cell, Kind, Quantity
+from llmslo_rulegen.baseline.cells import Cells
 from llmslo_rulegen.baseline.clickhouse_server import Server
-from llmslo_rulegen.baseline.gathering import MAX_KINDS, OTHERS
 from llmslo_rulegen.baseline.period import Period
 from llmslo_rulegen.baseline.sketch import Sketch
 from llmslo_rulegen.baseline.survey import Survey
@@ -89,8 +88,7 @@ def of_rows(rows: Iterable[Sequence[Any]]) -> Survey:
     They come kind by kind, the largest first: what comes after `MAX_KINDS` is summed up as `_other`.
     """
     skipped: Counter[Skipped] = Counter()
-    cells: dict[tuple[Kind, int], Cell] = {}
-    kinds: set[Kind] = set()
+    cells = Cells()
     for row in rows:
         reason, source, service, operation, provider, model, stream, prompt, hour, outcomes, finishes, *spreads, _ = row
         counts = _counts(outcomes)
@@ -98,15 +96,10 @@ def of_rows(rows: Iterable[Sequence[Any]]) -> Survey:
             skipped[Skipped[reason]] += sum(count for _, count in counts)
             continue
         kind = Kind(source, service, operation, provider, model, bool(stream), prompt)
-        if kind not in kinds and len(kinds) >= MAX_KINDS:
-            kind = Kind(source, OTHERS, OTHERS, OTHERS, OTHERS, bool(stream), prompt)
-        else:
-            kinds.add(kind)
         sketches = ((quantity, Sketch(*map(tuple, spread))) for quantity, spread in zip(Quantity, spreads, strict=True))
-        cell = Cell(counts, tuple(pair for pair in sketches if pair[1].at), _counts(finishes))
-        at = kind, int(hour)
-        cells[at] = merged((cells[at], cell)) if at in cells else cell
-    return Survey(Baseline(cells), skipped)
+        spread = tuple(pair for pair in sketches if pair[1].at)
+        cells.add(kind, int(hour), Cell(counts, spread, _counts(finishes)))
+    return Survey(cells.baseline(), skipped)
 
 
 def _counts(pair: tuple[Sequence[str], Sequence[int]]) -> tuple[tuple[str, int], ...]:

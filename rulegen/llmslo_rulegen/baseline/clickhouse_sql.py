@@ -2,8 +2,8 @@
 
 The table is the one that OpenTelemetry's exporter for ClickHouse makes: attributes as text in maps, events as arrays,
 a duration in nanoseconds. Every expression stands for a function of `traces.genai`, `traces.text`, `traces.failures`,
-`baseline.gathering` or `baseline.sketch` and is made of the same tables. Nothing is nested: a query around a query
-would bring every span of a distributed table to one server.
+`baseline.gathering` or `baseline.sketch` and is made of the same tables. Nothing is nested but the search for spans that
+enclose others: a query around a query would bring every span of a distributed table to one server.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from llmslo_rulegen.traces.otlp import ERROR_TEXTS, UNKNOWN_SERVICE
 KEYS = ("skipped", "source", "service", "operation", "provider", "model", "stream", "prompt", "hour")
 SCOPE_COLUMN = "ScopeName"  # newer tables; older ones hold it as an attribute
 _SCOPE_ATTRIBUTE = "otel.scope.name"
+_PERIOD = (
+    "Timestamp >= fromUnixTimestamp64Nano({begin:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
+)
 _NS = 1_000_000_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -49,16 +52,15 @@ def statement(table: Table, *, has_scope: bool) -> str:
     Its columns: `KEYS`, then outcomes, finishes and each `Quantity` as (keys, counts), then the calls of the kind in
     all hours. Rows whose `skipped` is not empty count spans that were no calls, as outcomes.
     """
-    named = ",\n    ".join(f"{expression} AS {name}" for name, expression in _expressions(has_scope=has_scope))
+    named = _with(_expressions(table, has_scope=has_scope))
     keys = ", ".join(f"key_{name}" for name in KEYS)
     kind = ", ".join(f"key_{name}" for name in KEYS[:-1])
     return (
-        f"WITH\n    {named}\n"
+        f"{named}\n"
         f"SELECT {keys},\n    {', '.join(_sums())},\n"
         f"    sum(count()) OVER (PARTITION BY {kind}) AS kind_count\n"
         f"FROM {table}\n"
-        "WHERE Timestamp >= fromUnixTimestamp64Nano({begin:Int64})"
-        " AND Timestamp < fromUnixTimestamp64Nano({end:Int64})\n"
+        f"WHERE {_PERIOD}\n"
         f"GROUP BY {keys}\n"
         f"ORDER BY kind_count DESC, {keys}"
     )
@@ -73,13 +75,17 @@ def _sums() -> Iterator[str]:
         yield f"sumMapIf([{bucket}], [1], {name} IS NOT NULL AND call_skipped = '') AS buckets_{quantity.name.lower()}"
 
 
-def _expressions(*, has_scope: bool) -> Iterator[tuple[str, str]]:
+def _with(expressions: Iterable[tuple[str, str]]) -> str:
+    named = (f"{expression} AS {name}" for name, expression in expressions)
+    return "WITH\n    " + ",\n    ".join(named)
+
+
+def _expressions(table: Table, *, has_scope: bool) -> Iterator[tuple[str, str]]:
     """Yield names with what they stand for; each may use those before it."""
     yield "call_edges", f"[{', '.join(map(repr, map(float, edges())))}]"
     yield "call_scope", f"lower({SCOPE_COLUMN if has_scope else _attribute(_SCOPE_ATTRIBUTE)})"
-    yield "call_start", "toUnixTimestamp64Nano(Timestamp)"
-    yield "call_end", "call_start + toInt64(Duration)"
     yield from _operation()
+    yield "call_skipped", _skipped(table)
     yield "call_source", _source()
     yield from _outcome()
     yield from _times()
@@ -89,6 +95,8 @@ def _expressions(*, has_scope: bool) -> Iterator[tuple[str, str]]:
 
 
 def _operation() -> Iterator[tuple[str, str]]:
+    yield "call_start", "toUnixTimestamp64Nano(Timestamp)"
+    yield "call_end", "call_start + toInt64(Duration)"
     kind, generation = naming.CHAT_IF_EQUAL
     name, endings = naming.CHAT_IF_ENDS
     chat = (
@@ -105,7 +113,20 @@ def _operation() -> Iterator[tuple[str, str]]:
     is_no_call = f"call_operation = '' OR call_operation IN {_tuple(naming.NO_MODEL)}"
     has_no_time, has_no_end = "call_start <= 0 OR call_end <= 0", "call_end < call_start"
     reasons = (is_no_call, Skipped.NOT_LLM), (has_no_time, Skipped.NO_TIME), (has_no_end, Skipped.NO_END)
-    yield "call_skipped", f"multiIf({', '.join(f'{each}, {_quoted(reason.name)}' for each, reason in reasons)}, '')"
+    yield "call_unread", f"multiIf({', '.join(f'{each}, {_quoted(reason.name)}' for each, reason in reasons)}, '')"
+
+
+def _skipped(table: Table) -> str:
+    """Return why a span counts as no call: it is none, or it encloses another of its service, found by its hash.
+
+    GLOBAL: one server asks all others for the parents, once.
+    """
+    parents = (
+        f"{_with(_operation())}\nSELECT sipHash64(ServiceName, TraceId, ParentSpanId) FROM {table}\n"
+        f"WHERE {_PERIOD} AND ParentSpanId NOT IN ('', SpanId) AND call_unread = ''"
+    )
+    is_parent = f"sipHash64(ServiceName, TraceId, SpanId) GLOBAL IN (\n{parents}\n)"
+    return f"multiIf(call_unread != '', call_unread, {is_parent}, {_quoted(Skipped.ENCLOSING.name)}, '')"
 
 
 def _source() -> str:
@@ -154,9 +175,11 @@ def _times() -> Iterator[tuple[str, str]]:
     yield "call_chunks", chunks
     yield "call_first_chunk", "if(empty(call_chunks), NULL, toUnixTimestamp64Nano(arrayMin(call_chunks)))"
     yield from _number("call_seconds", naming.SECONDS_TO_FIRST)
+    yield from _number("call_seconds_of_stream", naming.SECONDS_TO_FIRST_OF_STREAM)
     yield from _number("call_ms", naming.MS_TO_FIRST)
+    of_stream = f"if(call_streaming IN {_tuple(naming.TRUE)}, call_seconds_of_stream, NULL)"
     instant = f"(coalesce(call_first_at, call_first_chunk) - call_start) / {_NS}"
-    yield "call_told", f"coalesce(call_seconds, call_ms / 1000, {instant})"
+    yield "call_told", f"coalesce(call_seconds, {of_stream}, call_ms / 1000, {instant})"
     yield "call_duration", f"(call_end - call_start) / {_NS}"
     is_whole = "(call_told = call_duration AND call_streaming = '')"
     is_told = f"call_told >= 0 AND call_told <= call_duration AND NOT {is_whole}"

@@ -6,18 +6,24 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from llmslo_rulegen.baseline import saved_file
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.period import Period, instant_ns
 from llmslo_rulegen.baseline.progress import Progress
-from llmslo_rulegen.baseline.survey import Survey, added, survey
+from llmslo_rulegen.baseline.survey import Survey, added, of_pieces, survey
 from llmslo_rulegen.errors import RulegenError
-from llmslo_rulegen.traces import files, reading
+from llmslo_rulegen.traces import files, reading, tempo, web
 from llmslo_rulegen.traces.call import Call, Skipped
+from llmslo_rulegen.traces.files import Tell
+from llmslo_rulegen.traces.packing import Piece
 
 MOST_JOBS = 8
+_SMALL_BYTES = 16 << 20  # read by one process before others have started
+_NS = 1_000_000_000
+_DAY_NS = 86400 * _NS
 
 
 class InputsError(RulegenError):
@@ -38,6 +44,16 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         "--from", dest="begin", metavar="TIME", help="calls from then on: 2026-11-01, or 30d for so long ago"
     )
     about.add_argument("--to", dest="end", metavar="TIME", help="calls before then")
+    about.add_argument("--tempo", metavar="URL", help="a Tempo, of the last day where no --from is given")
+    about.add_argument(
+        "--tempo-query", metavar="TRACEQL", default=tempo.QUERY, help="which traces (default: LLM calls)"
+    )
+    about.add_argument(
+        "--headers",
+        type=Path,
+        metavar="FILE",
+        help=f"headers of requests, `Name: value` a line (default: ${web.HEADERS_VARIABLE})",
+    )
     about.add_argument("--jobs", type=_jobs, metavar="N", help="processes that read files (default: one a core)")
 
 
@@ -65,7 +81,8 @@ def calls(found: argparse.Namespace) -> Iterator[Call | Skipped]:
             msg = f"{path}: a saved baseline holds no single calls: give the traces it was made of"
             raise InputsError(msg)
     with Progress() as tell:
-        for call in reading.calls(paths, tell):
+        found_calls = chain(reading.calls(paths, tell), *(map(reading.of_piece, _tempo(found, period, tell))))
+        for call in found_calls:
             is_outside = isinstance(call, Call) and not period.has(call.start_ns)
             yield Skipped.OUTSIDE if is_outside else call
 
@@ -85,8 +102,8 @@ def period_of(found: argparse.Namespace) -> Period:
 
 
 def _expect_something(found: argparse.Namespace) -> None:
-    if not found.inputs:
-        msg = "nothing to read: give trace files, folders of them, or a saved baseline"
+    if not found.inputs and not found.tempo:
+        msg = "nothing to read: give trace files, folders of them, a saved baseline, or a server such as --tempo URL"
         raise InputsError(msg)
 
 
@@ -101,8 +118,17 @@ def _surveys(found: argparse.Namespace, period: Period, tell: Progress) -> Itera
         is_small = sum(path.stat().st_size for path in traces if path.is_file()) < _SMALL_BYTES
         yield survey(traces, 0 if is_small or jobs == 1 else jobs, tell, period)
 
+    if found.tempo:
+        yield of_pieces(_tempo(found, period, tell), 0, period)
 
-_SMALL_BYTES = 16 << 20  # read by one process before others have started
+
+def _tempo(found: argparse.Namespace, period: Period, tell: Tell) -> Iterator[Piece]:
+    if not found.tempo:
+        return
+    end_ns = time.time_ns() if period.end_ns is None else period.end_ns
+    begin_ns = end_ns - _DAY_NS if period.begin_ns is None else period.begin_ns
+    search = tempo.Search(begin_ns // _NS, -(-end_ns // _NS), found.tempo_query)
+    yield from tempo.pieces(web.Web(found.tempo, web.headers(found.headers)), search, tell)
 
 
 def _within(baseline: Baseline, period: Period) -> Baseline:

@@ -13,6 +13,7 @@ from llmslo_rulegen.baseline.sketch import Sketch, edges
 
 FORMAT = "llmslo-baseline/v1"
 _MAX_COUNT = 1 << 53
+_QUANTITIES = frozenset(quantity.value for quantity in Quantity)
 
 
 class SavedError(ValueError):
@@ -96,6 +97,10 @@ def _expect(head: _Head) -> None:
 def _cell(line: _Line) -> Baseline:
     kind = Kind(line.source, line.service, line.operation, line.provider, line.model, line.stream, line.prompt)
     spreads = []
+    for name in line.spreads:
+        if name not in _QUANTITIES:
+            msg = f"{name[:40]!r} is no quantity"
+            raise ValueError(msg)
     for quantity in Quantity:
         if quantity.value in line.spreads:
             at, counts = line.spreads[quantity.value]

@@ -32,6 +32,10 @@ def read(path: Path) -> Baseline:
     """Return the baseline of a file; raises SavedFileError."""
     try:
         with path.open("rb") as file:
+            if file.read(len(_BEGIN)) != _BEGIN:
+                msg = f"{path}: it is no saved baseline: `llmslo-rulegen baseline save` makes one of traces"
+                raise SavedFileError(msg)
+            file.seek(0)
             return saved.read(file)
     except OSError as error:
         msg = f"{path}: {error.strerror or error}"

@@ -56,8 +56,9 @@ class Sketch:
     def of(cls, values: ArrayLike) -> Sketch:
         """Sum up values; those that are no number are left out."""
         found = np.asarray(values, dtype=np.float64)
-        at, counts = np.unique(buckets(found[~np.isnan(found)]), return_counts=True)
-        return cls(tuple(at.tolist()), tuple(counts.tolist()))
+        counts = np.bincount(buckets(found[~np.isnan(found)]))
+        at = np.flatnonzero(counts)
+        return cls(tuple(at.tolist()), tuple(counts[at].tolist()))
 
     @classmethod
     def merged(cls, sketches: list[Sketch]) -> Sketch:

@@ -15,7 +15,8 @@ from llmslo_rulegen.baseline.gathering import Gathering
 from llmslo_rulegen.baseline.period import ALWAYS, Period
 from llmslo_rulegen.traces import files, reading
 from llmslo_rulegen.traces.call import Call, Skipped
-from llmslo_rulegen.traces.files import Piece, Tell
+from llmslo_rulegen.traces.files import Tell
+from llmslo_rulegen.traces.packing import Piece
 
 _TASK_BYTES = 8 << 20
 _WAITING = 2  # tasks a worker has in store

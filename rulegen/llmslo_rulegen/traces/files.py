@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from llmslo_rulegen.errors import RulegenError
-from llmslo_rulegen.traces import packing
+from llmslo_rulegen.traces import messages, packing
 from llmslo_rulegen.traces.document import DocumentError
-from llmslo_rulegen.traces.packing import Format
+from llmslo_rulegen.traces.messages import zstd
+from llmslo_rulegen.traces.packing import Piece
 
 STDIN = Path("-")
 BLOCK_BYTES = 1 << 18
@@ -26,28 +26,26 @@ class TraceFileError(RulegenError):
     """A trace file cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some of a file's spans, as one array or message of its format."""
-
-    file: str
-    format: Format
-    data: bytes
-
-
 def listed(given: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the files: a folder's in order of their names, hidden ones left out; raises TraceFileError."""
-    found: list[Path] = []
+    """Return the files: a folder's in order of their names, hidden ones left out; raises TraceFileError.
+
+    A file that was given twice is read once.
+    """
+    found: dict[Path, Path] = {}
     for path in given:
+        inside = [path]
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+            inside = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path))
             if not inside:
                 msg = f"{path}: no file is in this folder; give trace files or a folder of them"
                 raise TraceFileError(msg)
-            found += inside
-        else:
-            found.append(path)
-    return tuple(found)
+        for file in inside:
+            found.setdefault(file.resolve(), file)
+    return tuple(found.values())
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def pieces(path: Path, tell: Tell) -> Iterator[Piece]:
@@ -65,20 +63,21 @@ def pieces(path: Path, tell: Tell) -> Iterator[Piece]:
         with sys.stdin.buffer if path == STDIN else path.open("rb") as file:
             walk = _plain(counted(file))
             begin = _beginning(walk)
-            if not begin:
+            if not begin.strip():
                 msg = f"{path}: it is empty; a trace file holds spans"
                 raise TraceFileError(msg)
-            found = packing.sniff(begin)
-            for data in packing.pieces(_again(begin, walk), found):
-                yield Piece(str(path), found, data)
+            yield from packing.pieces(str(path), begin, walk, packing.sniff(begin))
     except OSError as error:
         msg = f"{path}: {error.strerror or error}"
         raise TraceFileError(msg) from error
     except packing.UnknownFormatError as error:
         msg = f"{path}: {error}"
         raise TraceFileError(msg) from error
-    except (DocumentError, zlib.error) as error:
-        msg = f"{path}: after {read} bytes: {error}"
+    except DocumentError as error:
+        msg = f"{path}: byte {error.at}: {error}"
+        raise TraceFileError(msg) from error
+    except (zlib.error, zstd.ZstdError, EOFError) as error:
+        msg = f"{path}: after {read} bytes: its compression is broken or ends in the middle: {error}"
         raise TraceFileError(msg) from error
 
 
@@ -88,28 +87,53 @@ def _again(begin: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _beginning(walk: Iterator[bytes]) -> bytes:
-    begin = b""
+    begin = bytearray()
     for block in walk:
         begin += block
         if len(begin) >= packing.SNIFFED_BYTES:
             break
-    return begin
+    return bytes(begin)
 
 
 def _plain(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield blocks unzipped where they are gzip (several members too), at most `BLOCK_BYTES` at once."""
+    """Yield blocks unpacked where they are gzip or zstd (several members too), at most `BLOCK_BYTES` at once."""
     first = next(blocks, b"")
-    if not first.startswith(_GZIP):
-        yield first
-        yield from blocks
-        return
+    if first.startswith(_GZIP):
+        return _unzipped(_again(first, blocks))
+    if first.startswith(messages.ZSTD):
+        return _unpacked(_again(first, blocks))
+    return _again(first, blocks)
+
+
+def _unzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
     member = zlib.decompressobj(_GZIP_WBITS)
-    for block in _again(first, blocks):
+    is_begun = False
+    for block in blocks:
         rest = block
         while rest:
+            is_begun = True
             yield member.decompress(rest, BLOCK_BYTES)
             rest = member.unconsumed_tail
             if member.eof:
-                rest = member.unused_data.lstrip(b"\0")
-                member = zlib.decompressobj(_GZIP_WBITS)
-    yield member.flush()
+                rest = member.unused_data.lstrip(b"\0")  # tar pads so
+                member, is_begun = zlib.decompressobj(_GZIP_WBITS), False
+    if is_begun:
+        msg = "the last member of gzip has no end"
+        raise EOFError(msg)
+
+
+def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    frame = zstd.ZstdDecompressor()
+    is_begun = False
+    for block in blocks:
+        rest = block
+        while rest or not frame.needs_input:
+            is_begun = True
+            yield frame.decompress(rest, BLOCK_BYTES)
+            rest = b""
+            if frame.eof:
+                rest = frame.unused_data
+                frame, is_begun = zstd.ZstdDecompressor(), False
+    if is_begun:
+        msg = "the last frame of zstd has no end"
+        raise EOFError(msg)

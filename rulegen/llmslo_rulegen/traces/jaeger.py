@@ -7,10 +7,15 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from llmslo_rulegen.traces.call import Skipped
+from llmslo_rulegen.traces.naming import READ
 from llmslo_rulegen.traces.otlp import UNKNOWN_SERVICE
 from llmslo_rulegen.traces.span import Attribute, Event, Span
 
 _NS_PER_US = 1000
+_CHILD = "CHILD_OF"
+_MESSAGE = "otel.status_description"
+_OWN = (_MESSAGE, "error", "event", "message", "otel.status_code", "otel.scope.name", "otel.library.name")
+_READ = READ.union(_OWN)
 _LATEST_US = (1 << 63) // _NS_PER_US
 
 
@@ -28,10 +33,19 @@ class _Process(msgspec.Struct, gc=False, rename="camel"):
     service_name: str = UNKNOWN_SERVICE
 
 
+class _Reference(msgspec.Struct, gc=False):
+    kind: str = msgspec.field(name="refType", default="")
+    span: str = msgspec.field(name="spanID", default="")
+
+
 class _Span(msgspec.Struct, gc=False):
     start_time: int | str = msgspec.field(name="startTime")
     duration: int | str
     operation_name: str = msgspec.field(name="operationName", default="")
+    trace: str = msgspec.field(name="traceID", default="")
+    id: str = msgspec.field(name="spanID", default="")
+    parent: str | None = msgspec.field(name="parentSpanID", default=None)
+    references: list[_Reference] | None = None
     process_id: str | None = msgspec.field(name="processID", default=None)
     process: _Process | None = None  # where a span stands alone, as in Elasticsearch
     tags: list[_Tag] | None = None
@@ -67,6 +81,7 @@ def _read(span: _Span, processes: Mapping[str, _Process]) -> Span | Skipped:
         return Skipped.NO_TIME
     process = span.process or processes.get(span.process_id or "") or _Process()
     held = _attributes(span.tags)
+    message = str(held.pop(_MESSAGE, ""))  # the status's own, not an attribute that tells more than an event
     return Span(
         process.service_name,
         span.operation_name,
@@ -74,9 +89,13 @@ def _read(span: _Span, processes: Mapping[str, _Process]) -> Span | Skipped:
         (start + duration) * _NS_PER_US,
         held,
         held.get("error") in (True, "true") or held.get("otel.status_code") == "ERROR",
-        str(held.get("otel.status_description", "")),
+        message,
         [_event(log) for log in span.logs or ()],
         str(held.get("otel.scope.name") or held.get("otel.library.name") or ""),
+        "",
+        span.trace,
+        span.id,
+        span.parent or next((one.span for one in span.references or () if one.kind == _CHILD), ""),
     )
 
 
@@ -85,5 +104,5 @@ def _event(log: _Log) -> Event:
     return Event(log.timestamp * _NS_PER_US, str(held.get("event") or held.get("message") or ""), held)
 
 
-def _attributes(tags: list[_Tag] | None) -> Mapping[str, Attribute]:
-    return {tag.key: tag.value for tag in tags or () if tag.value is not None}
+def _attributes(tags: list[_Tag] | None) -> dict[str, Attribute]:
+    return {tag.key: tag.value for tag in tags or () if tag.value is not None and tag.key in _READ}

@@ -41,10 +41,11 @@ STREAM = ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming", "l
 TRUE, FALSE = ("true", "True", "1"), ("false", "False", "0")
 SECONDS_TO_FIRST = (
     "gen_ai.response.time_to_first_chunk",
-    "gen_ai.server.time_to_first_token",
     "gen_ai.latency.time_to_first_token",
     "gen_ai.client.time_to_first_token",
 )
+# openlit has it on every call, with the whole duration on those that are no stream.
+SECONDS_TO_FIRST_OF_STREAM = ("gen_ai.server.time_to_first_token",)
 MS_TO_FIRST = ("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
 FIRST_AT = "langfuse.observation.completion_start_time"
 CHUNKS = ("gen_ai.content.completion.chunk", "llm.content.completion.chunk", "First Token Stream Event")
@@ -78,6 +79,16 @@ ERROR = "error.type"
 STATUS = ("http.response.status_code", "http.status_code", "http.status", "error.status_code", "rpc.grpc.status_code")
 ERROR_WORDS = ("error.code", ERROR, "exception.type", "exception.slug", "otel.status_description")
 ERROR_EVENT = "exception"
+
+SERVICE = "service.name"
+# All that is read of a span: the rest, prompts too, is dropped where it enters.
+READ = frozenset(
+    (
+        *(*OPERATION, *MODEL, *PROVIDER, *STREAM, *SECONDS_TO_FIRST, *SECONDS_TO_FIRST_OF_STREAM, *MS_TO_FIRST),
+        *(FIRST_AT, *PER_TOKEN, *INPUT, *OUTPUT, DETAILS, *FINISH, *STATUS, *ERROR_WORDS, VLLM_QUEUE),
+        *(CHAT_IF_EQUAL[0], CHAT_IF_ENDS[0], *CHAT_IF_THERE, SERVICE),
+    )
+)
 
 # Patterns for whole texts, in the language that Python and RE2 share. What they do not match is no number or word.
 NUMBER_PATTERN = r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?"

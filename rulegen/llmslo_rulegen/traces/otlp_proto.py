@@ -1,4 +1,4 @@
-"""OTLP as protobuf: one TracesData (or request, the same shape), or many with their length before each."""
+"""OTLP as protobuf: a TracesData, or a request, which has the same shape."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from llmslo_rulegen.traces.otlp import SERVICE, UNKNOWN_SERVICE
+from llmslo_rulegen.traces.document import DocumentError
+from llmslo_rulegen.traces.naming import READ, SERVICE
+from llmslo_rulegen.traces.otlp import UNKNOWN_SERVICE
 from llmslo_rulegen.traces.span import Attribute, Event, Scalar, Span
-
-LENGTH_BYTES = 4  # of the collector's file exporter: big endian, before each message
-
-
-class ProtobufError(ValueError):
-    """The bytes are no TracesData."""
 
 
 def spans(message: bytes) -> Iterator[Span]:
-    """Yield the spans of one message; raises ProtobufError."""
+    """Yield the spans of one message; raises DocumentError."""
     try:
         data = trace_pb2.TracesData.FromString(message)
     except DecodeError as error:
         msg = "it is no TracesData of OTLP"
-        raise ProtobufError(msg) from error
+        raise DocumentError(msg) from error
     for group in data.resource_spans:
         held = _attributes(group.resource.attributes)
         service = str(held.get(SERVICE) or UNKNOWN_SERVICE)
@@ -42,12 +38,17 @@ def spans(message: bytes) -> Iterator[Span]:
                     [Event(event.time_unix_nano, event.name, _attributes(event.attributes)) for event in span.events],
                     scope.scope.name,
                     schema,
+                    span.trace_id,
+                    span.span_id,
+                    span.parent_span_id,
                 )
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Attribute]:
     held: dict[str, Attribute] = {}
     for pair in pairs:
+        if pair.key not in READ:
+            continue
         if pair.value.WhichOneof("value") == "array_value":
             held[pair.key] = [found for item in pair.value.array_value.values if (found := _scalar(item)) is not None]
         elif (found := _scalar(pair.value)) is not None:

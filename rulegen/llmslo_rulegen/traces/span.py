@@ -35,3 +35,6 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     events: Sequence[Event] = ()
     scope: str = ""  # the instrumentation
     schema: str = ""  # schema URL of scope or resource
+    trace: str | bytes = ""  # ids as the format writes them: they are only compared
+    id: str | bytes = ""
+    parent: str | bytes = ""
