@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,9 +17,9 @@ from tests.verify import made
 from tests.verify.test_fault import faults
 
 MADE = (
-    *made.calls("chat", 150),
+    *made.calls("chat", 90),
     *made.calls("chat", 15, seed=3, error="rate_limited", ttft_s=None, tpot_s=None, finish=""),
-    *made.calls("batch", 120, stream=False, ttft_s=None, tpot_s=None, model="m2"),
+    *made.calls("batch", 60, stream=False, ttft_s=None, tpot_s=None, model="m2"),
 )
 SLOS = made.slos(
     "---\n".join(
@@ -46,7 +48,7 @@ def told(found, wanted=(), seed=1, asked=ASKED):
     return report.report(asked, trial.run(found, subjects, wanted, seed))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(faults(services=st.sampled_from((None, "chat", "batch"))), st.integers(0, 1000))
 def test_under_a_fault_there_are_the_events_of_the_calls_that_it_makes(one, seed):
     under = told(MADE, [one], seed).tested[0]
@@ -56,7 +58,7 @@ def test_under_a_fault_there_are_the_events_of_the_calls_that_it_makes(one, seed
         assert counts == {group: (judged.bad, judged.events) for group, judged in other.groups.items()}, held.slo.id
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(faults(services=st.sampled_from(("chat", "batch"))), st.integers(0, 1000))
 def test_services_that_a_fault_does_not_touch_keep_their_results(one, seed):
     found = told(MADE, [one], seed)
@@ -66,11 +68,11 @@ def test_services_that_a_fault_does_not_touch_keep_their_results(one, seed):
             assert held.slo not in (*found.tested[0].failed, *found.tested[0].missed)
 
 
-@settings(deadline=None, max_examples=30)
-@given(st.permutations(range(len(MADE))))
-def test_the_order_of_the_calls_does_not_matter(order):
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_the_calls_does_not_matter(seed):
+    shuffled = random.Random(seed).sample(MADE, len(MADE))
     wanted = [fault.parse("latency:service=chat,+1s"), fault.parse("errors")]
-    assert told([MADE[at] for at in order], wanted) == told(MADE, wanted)
+    assert told(shuffled, wanted) == told(MADE, wanted)
 
 
 def test_no_slo_is_left_out_whatever_the_calls_tell():

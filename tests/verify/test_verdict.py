@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmslo_rulegen.verify.tally import MOST_SLICES, SLICE_NS, Tally
 from llmslo_rulegen.verify.verdict import Verdict, interval, judge
 
 OBJECTIVES = st.sampled_from([Decimal(one) for one in ("50", "90", "95", "99", "99.5", "99.9")])
@@ -41,34 +40,15 @@ def test_verdicts(bad, events, objective, verdict):
 
 
 @settings(deadline=None)
-@given(st.integers(1, 100_000), st.data(), OBJECTIVES, st.floats(1, 50))
-def test_one_more_bad_event_never_betters_a_verdict(events, data, objective, effect):
+@given(st.integers(1, 100_000), st.data(), OBJECTIVES)
+def test_one_more_bad_event_never_betters_a_verdict(events, data, objective):
     order = [Verdict.MET, Verdict.TOO_FEW, Verdict.NOT_MET]
     bad = data.draw(st.integers(0, events - 1))
-    fewer, more = (judge(count, events, objective, effect) for count in (bad, bad + 1))
-    if fewer.verdict is not Verdict.TOO_FEW or more.verdict is not Verdict.MET:
-        assert order.index(fewer.verdict) <= order.index(more.verdict)
+    fewer, more = (judge(count, events, objective) for count in (bad, bad + 1))
+    assert order.index(fewer.verdict) <= order.index(more.verdict)
     assert fewer.budget_used < more.budget_used
     assert 0 <= fewer.low <= bad / events <= fewer.high <= 1
 
 
-def test_events_that_fail_together_say_less_than_independent_ones():
-    together, apart = Tally(), Tally()
-    for number in range(1000):
-        at = number * SLICE_NS // 10
-        together.add(at, "timeout" if number < 100 else None)
-        apart.add(at, "timeout" if number % 10 == 0 else None)
-    assert (together.bad, apart.bad) == (100, 100)
-    assert apart.design_effect() == 1.0
-    assert together.design_effect() > 5
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.lists(st.tuples(st.integers(0, 10**9), st.booleans()), max_size=2000))
-def test_however_long_the_time_the_slices_stay_few_and_lose_nothing(events):
-    tally = Tally()
-    for at_s, is_bad in events:
-        tally.add(at_s * 1_000_000_000, "" if is_bad else None)
-    assert len(tally._slices) <= MOST_SLICES
-    assert sum(total for total, _ in tally._slices.values()) == tally.total == len(events)
-    assert sum(bad for _, bad in tally._slices.values()) == tally.bad == sum(is_bad for _, is_bad in events)
+def test_an_incident_is_not_met_however_its_bad_events_come_together():
+    assert judge(11, 34, Decimal(90)).verdict is Verdict.NOT_MET  # as recorded of support-chat

@@ -79,7 +79,8 @@ def run(found: argparse.Namespace, out: TextIO) -> int:
     code = gate.code(told, found.fail_on or [On.ANY])
     written = _openslo(read.slos, found.openslo)
     if found.json:
-        out.write(json.dumps(record.record(told, code, written), indent=2) + "\n")
+        findings = [finding.as_record() for finding in read.findings]
+        out.write(json.dumps({**record.record(told, code, written), "findings": findings}, indent=2) + "\n")
         return code
     _talk(read, counted, cross_source=found.cross_source)
     out.write(shown.text(told))
@@ -103,8 +104,8 @@ def _asked(slo: Slo, *, cross_source: bool) -> Subject | str:
 def _expect_hits(asked: Sequence[Fault], counted: Trial) -> None:
     for one in asked:
         if not counted.hit[one]:
-            names = ", ".join(sorted(counted.services)) or "none"
-            msg = f"--fault {one} hit none of {counted.calls} calls: their services are {names}"
+            named = report.named(counted.services) or "none"
+            msg = f"--fault {one} hit none of {counted.calls} calls: their services are {named}"
             raise UnusedFaultError(msg)
 
 

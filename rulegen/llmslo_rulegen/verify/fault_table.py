@@ -30,6 +30,7 @@ _AT_RISK = {
     FaultKind.OUTAGE: _FAILED,
     FaultKind.TRUNCATED_STREAMS: frozenset({"availability", "completeness"}),
 }
+_CLASSES = {"ratelimit": "rate_limited", "quota": "quota_exhausted", "overload": "overloaded"}
 _FINE = Call("", "", "", "", "", stream=True, start_ns=1, duration_s=0.0)
 _DELAY_S = Decimal(2)  # where no SLO has a threshold
 _LEAST_BAD = 0.2  # of all events; of a budget, at least
@@ -47,7 +48,10 @@ def is_at_risk(fault: Fault, subject: Subject) -> bool:
 
 
 def every_fault(subjects: Sequence[Subject]) -> Iterator[Fault]:
-    """Yield each kind of fault for each service that SLOs name, as large as it takes to fail all that are at risk."""
+    """Yield each kind of fault for each service that SLOs name, as large as it takes to fail all that are at risk.
+
+    Errors come again in each class that has an SLO of its own.
+    """
     services: dict[str, list[Subject]] = {}
     for subject in subjects:
         for service in subject.services:
@@ -55,6 +59,9 @@ def every_fault(subjects: Sequence[Subject]) -> Iterator[Fault]:
     for service, members in sorted(services.items()):
         for kind in FaultKind:
             yield _sized(usual(kind, service), members)
+        for name, outcome in _CLASSES.items():
+            if any(subject.sli.name == name for subject in members):
+                yield _sized(replace(usual(FaultKind.ERRORS, service), outcome=outcome), members)
 
 
 def _sized(fault: Fault, members: Sequence[Subject]) -> Fault:

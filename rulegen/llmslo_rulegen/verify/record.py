@@ -118,6 +118,7 @@ def _coverage(report: Report) -> dict[str, object]:
         "expected": every,
         "observed": [name for name in every if name not in silent],
         "missing": sorted(silent),
+        "untested": [slo.id for slo in report.untested],
         "calls": report.calls,
         "services": dict(report.services),
         "sources": dict(report.sources),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llmslo_rulegen.finding import printable
 from llmslo_rulegen.slo import Slo
 from llmslo_rulegen.traces.call import Skipped
 from llmslo_rulegen.verify import fault_table
@@ -15,6 +16,7 @@ from llmslo_rulegen.verify.tally import Tally
 from llmslo_rulegen.verify.trial import Change, Group, Trial
 from llmslo_rulegen.verify.verdict import Judged, Verdict, judge
 
+_MOST_NAMED, _MOST_NAME = 8, 60  # services, characters: strangers may name them
 # The first that any group has is the SLO's: no group's breach hides behind the others.
 _ORDER = (Verdict.NOT_MET, Verdict.TOO_FEW, Verdict.MET)
 
@@ -79,6 +81,12 @@ class Report:
         """Faults that some SLO should have told of and did not, and those that failed what they should not."""
         return tuple(one for one in self.tested if one.missed or one.strays)
 
+    @property
+    def untested(self) -> tuple[Slo, ...]:
+        """SLOs that are met and that no fault put at risk: what they would tell of is not known."""
+        risked = {slo.id for one in self.tested for slo in (*one.failed, *one.missed)}
+        return tuple(one.slo for one in self.held if one.verdict is Verdict.MET and one.slo.id not in risked)
+
 
 def report(asked: Sequence[tuple[Slo, Subject | str]], trial: Trial) -> Report:
     """Return what `trial` says of all SLOs; each comes with what it asks of calls, or why they cannot answer."""
@@ -97,8 +105,7 @@ def _held(subject: Subject, trial: Trial, changes: Mapping[Group, Change]) -> He
     for group in sorted({*tallies, *changes}):
         tally, change = tallies.get(group) or Tally(), changes.get(group) or Change()
         bad, total = tally.bad + change.bad, tally.total + change.total
-        # What a fault's own place in time adds to the variance is no doubt about the fault.
-        groups[group] = judge(bad, total, subject.slo.objective, tally.design_effect())
+        groups[group] = judge(bad, total, subject.slo.objective)
     found = {judged.verdict for judged in groups.values()}
     verdict = next((one for one in _ORDER if one in found), Verdict.NO_EVENTS)
     reasons = sum((tally.reasons for tally in tallies.values()), Counter[str]())
@@ -138,10 +145,17 @@ def _silence(subject: Subject, trial: Trial) -> str:
             f"it counts what {subject.source} measures, these traces are {told}: another point measures other values; "
             "give its traces, or --cross-source to hold them against it all the same"
         )
-    named = " or ".join(subject.services)
-    if named and not any(service in trial.services for service in subject.services):
-        return f"no call is of service {named}; these traces have {', '.join(sorted(trial.services)) or 'no call'}"
+    wanted = " or ".join(subject.services)
+    if wanted and not any(service in trial.services for service in subject.services):
+        return f"no call is of service {wanted}; these traces have {named(trial.services) or 'no call'}"
     return "no call is selected by it, or none has what it measures"
+
+
+def named(services: Mapping[str, int]) -> str:
+    """Return the names of those services that are called most, on one line."""
+    most = sorted(services, key=lambda name: (-services[name], name))
+    more = f" and {len(most) - _MOST_NAMED} more" if len(most) > _MOST_NAMED else ""
+    return printable(", ".join(sorted(name[:_MOST_NAME] for name in most[:_MOST_NAMED]))) + more
 
 
 def _remark(subject: Subject) -> str:

@@ -34,6 +34,8 @@ def _lines(report: Report) -> Iterator[str]:
         names = max(len(str(one.fault)) for one in report.tested)
         for tested in report.tested:
             yield f"{tested.fault!s:{names}}  {_tested(tested)}"
+        if report.untested:
+            yield f"At risk with none of these faults: {_ids(report.untested)}"
     yield ""
     unnamed = [one.slo for one in report.held if one.remark and one.worst is not None]
     if unnamed and len(report.services) > 1:

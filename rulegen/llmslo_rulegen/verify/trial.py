@@ -50,6 +50,8 @@ def run(found: Iterable[Call | Skipped], subjects: Sequence[Subject], faults: Se
     ids = [subject.slo.id for subject in subjects]
     trial = Trial(_empty(ids), {fault: _empty(ids) for fault in faults}, {slo: Counter() for slo in ids})
     taking = _Taking(subjects)
+    everywhere = [fault for fault in faults if fault.service is None]
+    concerned = {one.service: [fault for fault in faults if fault.service in {None, one.service}] for one in faults}
     for call in found:
         if isinstance(call, Skipped):
             trial.skipped[call] += 1
@@ -62,7 +64,7 @@ def run(found: Iterable[Call | Skipped], subjects: Sequence[Subject], faults: Se
             trial.other_sources[subject.slo.id][call.source] += 1
         for subject in counted:
             _count(trial.tallies[subject.slo.id], subject, call)
-        for fault in faults:
+        for fault in concerned.get(call.service, everywhere):
             changed = struck(call, fault, seed)
             if changed is not call:
                 trial.hit[fault] += 1
@@ -101,7 +103,7 @@ def _count(groups: dict[Group, Tally], subject: Subject, call: Call) -> None:
     tally = groups.get(group)
     if tally is None:
         tally = groups.setdefault(group if len(groups) < MOST_GROUPS else _others(group), Tally())
-    tally.add(call.start_ns, None if is_good else call.error or OUT_OF_BOUNDS)
+    tally.add(None if is_good else call.error or OUT_OF_BOUNDS)
 
 
 def _change(trial: Trial, fault: Fault, subject: Subject, calls: tuple[Call, Call]) -> None:

@@ -38,8 +38,8 @@ class Judged:
         return 1 - self.bad / self.events if self.events else None
 
 
-def judge(bad: int, events: int, objective: Decimal, effect: float = 1.0) -> Judged:
-    """Return the verdict on `bad` of `events`, at an objective in percent; `effect` widens the interval.
+def judge(bad: int, events: int, objective: Decimal) -> Judged:
+    """Return the verdict on `bad` of `events`, at an objective in percent.
 
     Not met: the whole interval is below the objective. Met: the share is not below it, and there were so many events
     that a share above the budget would have shown. Whatever lies between is too little to say.
@@ -47,7 +47,7 @@ def judge(bad: int, events: int, objective: Decimal, effect: float = 1.0) -> Jud
     if not events:
         return Judged(0, 0, 0.0, 1.0, 0.0, Verdict.NO_EVENTS)
     budget = 1 - objective / 100
-    low, high = interval(bad, events, effect)
+    low, high = interval(bad, events)
     used = Decimal(bad) / (events * budget)
     if low > budget:
         verdict = Verdict.NOT_MET
@@ -58,12 +58,15 @@ def judge(bad: int, events: int, objective: Decimal, effect: float = 1.0) -> Jud
     return Judged(events, bad, low, high, float(used), verdict)
 
 
-def interval(bad: int, events: int, effect: float = 1.0) -> tuple[float, float]:
-    """Return the 95 % interval of the bad share: Wilson's (JASA 1927), of `events` / `effect` independent ones."""
-    count = events / effect
+def interval(bad: int, events: int) -> tuple[float, float]:
+    """Return the 95 % interval of the bad share among all calls of this time, of which `events` are a sample: Wilson's.
+
+    Traces are sampled call by call, so that it does not matter that bad ones come together; of another time the
+    interval says nothing (Wilson, JASA 1927; Newcombe, Statistics in Medicine 1998).
+    """
     share = bad / events
-    middle = share + Z * Z / (2 * count)
-    half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
-    whole = 1 + Z * Z / count
+    middle = share + Z * Z / (2 * events)
+    half = Z * math.sqrt(share * (1 - share) / events + Z * Z / (4 * events * events))
+    whole = 1 + Z * Z / events
     # At the ends the two terms are equal, but for their last digits.
     return (middle - half) / whole if bad else 0.0, (middle + half) / whole if bad < events else 1.0
