@@ -38,6 +38,7 @@ _MOST_CELLS = 100
 def fill(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     inputs.add_inputs(parser)
+    parser.conflict_handler = "resolve"  # samples are read here, where other commands sum them up
     parser.add_argument(
         "--slo", type=Path, action="append", required=True, metavar="FILE", help="SLO file; may be given again"
     )

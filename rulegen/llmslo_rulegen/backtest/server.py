@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 
@@ -73,7 +72,7 @@ class Server:
             end_ms = min(begin_ms + step_ms, self.end_ms)
             length = promql.duration((end_ms - begin_ms) / 1000)
             asked = {"query": f"{text}[{length}]", "time": f"{end_ms / 1000:.3f}", "timeout": f"{ANSWER_S:g}s"}
-            data = self._api.data(_QUERY, urlencode(asked).encode())
+            data = self._api.data(_QUERY, asked)
             try:
                 yield from map(_samples, data["result"])
             except (KeyError, TypeError, ValueError, IndexError) as error:
