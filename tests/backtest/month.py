@@ -72,22 +72,28 @@ def _series() -> Iterator[tuple[Labels, Points]]:
     always = Points(at_ms, np.ones(len(at_ms)))
     yield labels(target), always
     yield labels((*target[1:], (NAME, BUILD_INFO.name))), always
-    for key, rate in dict(_counters(labels(target[1:]))).items():
-        yield key, counter(rate)
+    known: dict[Labels, Points] = {}
+    for key, rate, of in _counters(labels(target[1:])):
+        if key in known:
+            continue
+        grown = counter(rate)
+        known[key] = Points(at_ms, known[of].values - grown.values) if of is not None else grown
+        yield key, known[key]
 
 
-def _counters(target: Labels) -> Iterator[tuple[Labels, float]]:
-    """Yield the counters of all SLIs, and how much each grows between two scrapes."""
+def _counters(target: Labels) -> Iterator[tuple[Labels, float, Labels | None]]:
+    """Yield the counters of all SLIs and how much each grows between two scrapes; or how much less than another one."""
     for name in NAMES:
         sli = events.definition(CatalogSli(name, OWN))
         for metric, model in product(sli.metrics, MODELS):
             own = (*target, ("model", model), ("role", "client"))
             if metric.is_histogram:
-                yield labels((*own, (NAME, f"{metric.name}_count"))), PER_SCRAPE
+                count = labels((*own, (NAME, f"{metric.name}_count")))
                 edge = promql.number(sli.threshold or 0)
-                yield labels((*own, (NAME, f"{metric.name}_bucket"), ("le", edge))), PER_SCRAPE * (1 - BAD)
+                yield count, PER_SCRAPE, None
+                yield labels((*own, (NAME, f"{metric.name}_bucket"), ("le", edge))), PER_SCRAPE * BAD, count
                 continue
             label = metric.extra[0]
             for place, value in enumerate(label.values):
                 share = BAD / len(label.values) if place else 1
-                yield labels((*own, (NAME, metric.name), (label.name, value))), PER_SCRAPE * share
+                yield labels((*own, (NAME, metric.name), (label.name, value))), PER_SCRAPE * share, None

@@ -22,7 +22,7 @@ from llmslo_rulegen.backtest.trial import Grid, Result, Setting
 from llmslo_rulegen.baseline import inputs
 from llmslo_rulegen.baseline.period import instant_ns
 from llmslo_rulegen.errors import InputError, RulegenError
-from llmslo_rulegen.finding import has_errors
+from llmslo_rulegen.finding import has_errors, printable
 from llmslo_rulegen.prometheus_api import Api
 from llmslo_rulegen.slo import Slo
 from llmslo_rulegen.tier import Severity
@@ -138,6 +138,8 @@ def _history(found: argparse.Namespace, slos: Sequence[Slo]) -> History:
     if skipped:
         reasons = ", ".join(f"{count} {reason.value}" for reason, count in skipped.most_common())
         sys.stderr.write(f"skipped spans: {reasons}\n")
+    for slo in slos:
+        sys.stderr.writelines(printable(f"{slo.id} {said}") + "\n" for said in spans.warnings(slo))
     return spans
 
 

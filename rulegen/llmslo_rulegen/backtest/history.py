@@ -10,7 +10,7 @@ from llmslo_rulegen.backtest import traffic
 from llmslo_rulegen.backtest.store import Store
 from llmslo_rulegen.backtest.traffic import Tally
 from llmslo_rulegen.backtest.unsupported import UnsupportedError
-from llmslo_rulegen.observed import slis
+from llmslo_rulegen.observed import labels, slis
 from llmslo_rulegen.slo import CatalogSli, Slo
 from llmslo_rulegen.traces.call import Call
 
@@ -52,6 +52,23 @@ class Spans:
             )
             raise UnsupportedError(msg)
         return self.tally.store(what, traffic.scrapes(self.begin_ms, self.end_ms, slo.scrape_interval_s))
+
+    def warnings(self, slo: Slo) -> tuple[str, ...]:
+        """Return what somebody might not expect of how an SLO counts these spans."""
+        sli = slo.sli
+        if not isinstance(sli, CatalogSli):
+            return ()
+        said = []
+        sources = sorted({str(kind[5]) for kind in self.tally.kinds} - {sli.source})
+        if self.tally.cross_source and sources:
+            said.append(
+                f"counts spans of {', '.join(sources)} as if {sli.source} had measured them, whose values differ"
+            )
+        service = labels.label(sli.source, sli.name, labels.SERVICE)
+        services = self.tally.services
+        if len(services) > 1 and service not in {each.label for each in sli.select}:
+            said.append(f"selects no service, so it counts the calls of all {len(services)}")
+        return tuple(said)
 
 
 def spans(calls: Iterable[Call], slos: Iterable[Slo], *, cross_source: bool) -> Spans:

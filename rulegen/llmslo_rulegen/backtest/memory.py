@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from llmslo_rulegen.backtest.expression import Call, Node, Range, Selector, walk
 from llmslo_rulegen.backtest.points import Dialect, Instants
@@ -71,25 +72,30 @@ def reads(selector: Selector, rule: RecordingRule) -> bool:
 
 def remembered(answers: Answers, instants: Instants, range_ms: int, dialect: Dialect) -> Element:
     """Return what was recorded, of a rule's values for each newest value that it may have found."""
-    codes = [_codes(each) for each in (*answers.states, answers.nothing)]  # by 0, 1 and -1
+    zero, one = (_codes(each) for each in answers.states)
+    nothing = _codes(answers.nothing)
+    found = nothing.copy()
+    # Most of the time the past does not matter; the walk goes over the rest only.
+    certain = (zero == nothing) & (one == nothing)
+    recorded = np.where(certain & (nothing != NONE), np.arange(len(found)), -1)
+    before = np.concatenate([[-1], np.maximum.accumulate(recorded)[:-1]])  # the newest certain record, place by place
     reach = range_ms - dialect.opening_ms
-    at_ms = instants.tolist()
-    state, since_ms = NONE, 0
-    found = []
-    for place, now_ms in enumerate(at_ms):
-        code = codes[state if now_ms - since_ms <= reach else NONE][place]
-        found.append(code)
-        if code != NONE:
-            state, since_ms = code, now_ms
-    recorded = np.array(found, np.int8)
-    return Element(recorded.astype(np.float64), recorded != NONE)
+    walked = -1  # the newest record of the walk
+    for place in np.flatnonzero(~certain).tolist():
+        newest = max(walked, int(before[place]))
+        is_seen = newest >= 0 and instants[place] - instants[newest] <= reach
+        state = int(found[newest]) if is_seen else NONE
+        code = (zero, one, nothing)[state][place]
+        found[place] = code
+        walked = place if code != NONE else walked
+    return Element(found.astype(np.float64), found != NONE)
 
 
-def _codes(element: Element) -> list[int]:
+def _codes(element: Element) -> npt.NDArray[np.int8]:
     values = element.values[element.present]
     if not np.isin(values, STATES).all():
         msg = "a rule that reads its own past has values other than 0 and 1: that is not replayed"
         raise UnsupportedError(msg)
     codes = np.full(len(element.present), NONE, np.int8)
     codes[element.present] = values
-    return list(codes.tolist())
+    return codes

@@ -170,8 +170,14 @@ class Tally:
 
 
 def scrapes(begin_ms: int, end_ms: int, scrape_s: int) -> Instants:
-    """Return the instants of scrapes, at multiples of their interval, from the one at or before the begin on."""
+    """Return the instants of scrapes, at multiples of their interval, from the one at or before the begin on.
+
+    Raises UnsupportedError where they are too many.
+    """
     step = scrape_s * _MS
+    if (end_ms - begin_ms) // step > MOST_SAMPLES:
+        msg = f"{(end_ms - begin_ms) // step} scrapes are too many: narrow the time with --from and --to"
+        raise UnsupportedError(msg)
     return np.arange(begin_ms // step * step, end_ms + 1, step, dtype=np.int64)
 
 

@@ -80,15 +80,18 @@ def results(slos: Sequence[Slo], history: History, setting: Setting, grid: Grid)
 def instants(history: History, every_s: int) -> Instants:
     """Return the evaluations, at multiples of their interval, until one has seen all; raises UnsupportedError."""
     step = every_s * 1000
-    found = np.arange(-(-history.begin_ms // step), -(-history.end_ms // step) + 1, dtype=np.int64) * step
-    if len(found) > MOST_EVALUATIONS:
-        msg = f"{len(found)} evaluations are too many: evaluate less often (--every 5m), or narrow --from and --to"
+    first, last = -(-history.begin_ms // step), -(-history.end_ms // step)
+    if last - first >= MOST_EVALUATIONS:
+        msg = (
+            f"{last - first + 1} evaluations are too many: evaluate less often (--every 5m), or narrow --from and --to"
+        )
         raise UnsupportedError(msg)
-    return found
+    return np.arange(first, last + 1, dtype=np.int64) * step
 
 
 def _result(slo: Slo, history: History, setting: Setting, grid: Grid) -> Result:
-    store, at_ms = history.store(slo), instants(history, setting.every_s)
+    at_ms = instants(history, setting.every_s)
+    store = history.store(slo)
     known: Known = {}
     told = _told(slo, store, at_ms, setting, known)
     # Whether an alert was right does not change with the objective that is tried.
