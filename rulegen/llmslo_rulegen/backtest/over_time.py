@@ -28,11 +28,21 @@ class Ranges:
 
 def over_time(function: str, points: Points, ranges: Ranges, dialect: Dialect) -> Found:
     """Return a function of each range, and where it has a value."""
+    points, ranges = _cut(points, ranges)
     if function in _EXTRAPOLATED:
         return _extrapolated(function, points, ranges, dialect)
     if not len(points.at_ms):
         return np.zeros(len(ranges.low)), np.zeros(len(ranges.low), np.bool_)
     return _PLAIN[function](points.values, ranges.low, ranges.high), ranges.high > ranges.low
+
+
+def _cut(points: Points, ranges: Ranges) -> tuple[Points, Ranges]:
+    """Leave out the samples before the first range and after the last: of a long series few ranges see all."""
+    if not len(ranges.low):
+        return points, ranges
+    first, after = int(ranges.low.min()), int(ranges.high.max())
+    inside = Points(points.at_ms[first:after], points.values[first:after])
+    return inside, Ranges(ranges.low - first, ranges.high - first, ranges.end_ms, ranges.length_ms)
 
 
 def _last(values: Values, low: Places, high: Places) -> Values:
