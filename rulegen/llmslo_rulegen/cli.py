@@ -60,6 +60,11 @@ def main(argv: Sequence[str], out: TextIO) -> int:
         code = INTERRUPTED
     except BrokenPipeError:
         code = WRONG  # whoever reads has seen enough
+    except OSError as error:
+        # Of the machine, not of ours: a full disk behind `>`, a file that may not be read.
+        where = error.filename or "standard output"
+        sys.stderr.write(f"{PROGRAM}: {where}: {error.strerror}: make room for it, or see who may read and write it\n")
+        code = WRONG
     except Exception:  # noqa: BLE001 -- the last line of defence: a traceback and a code of its own
         traceback.print_exc()
         code = BUG
@@ -115,15 +120,16 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
 
 
 def _diff(found: argparse.Namespace, out: TextIO) -> int:
-    from llmslo_rulegen import change_texts, changes, comparing  # noqa: PLC0415
+    from llmslo_rulegen import change_texts, changes, comparing, outline  # noqa: PLC0415
 
-    variants = {"snap": found.snap, "sloth": found.sloth}
+    ways = comparing.Ways(found.snap, outline.More(found.sloth, found.pyrra), found.sloth_period)
     if found.out is not None:
-        sides = comparing.of_rendered(found.out, tuple(map(Path, found.files)), **variants)
+        sides = comparing.of_rendered(found.out, tuple(map(Path, found.files)), ways)
     elif found.rev is not None:
-        sides = comparing.of_revisions(found.rev, tuple(map(Path, found.files)), **variants)
+        sides = comparing.of_revisions(found.rev, tuple(map(Path, found.files)), ways)
     else:
-        sides = comparing.of_two(*found.files, **variants)
+        before, after = found.files
+        sides = comparing.of_two(before, after, ways)
     changed = changes.changes(sides.before, sides.after)
     told = change_texts.markdown if found.format == "markdown" else change_texts.text
     out.write(change_texts.as_json(changed) if found.json else told(changed))
@@ -176,7 +182,7 @@ def _slis(parser: argparse.ArgumentParser) -> None:
 
 def _render(parser: argparse.ArgumentParser) -> None:
     _files(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="folder for the files")
+    parser.add_argument("--out", type=_path, metavar="DIR", required=True, help="folder for the files")
     _choices(parser)
     parser.add_argument("--prune", action="store_true", help="remove our files of SLOs that are gone")
     parser.add_argument(
@@ -209,6 +215,14 @@ def _target(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _path(text: str) -> Path:
+    """Return a path; an empty one, as of a variable that is not set, would be this folder."""
+    if not text:
+        msg = "is empty: give a path, `.` for this folder"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
+
+
 def _namespace(text: str) -> str:
     if len(text) > _MOST_NAME or not _NAME.fullmatch(text):
         msg = f"{text[:80]!r} cannot be a namespace: it needs lower case letters, digits and -, at most {_MOST_NAME}"
@@ -226,7 +240,7 @@ def _label(text: str) -> tuple[str, str]:
 
 def _check(parser: argparse.ArgumentParser) -> None:
     _files(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="compare with what was rendered there")
+    parser.add_argument("--out", type=_path, metavar="DIR", help="compare with what was rendered there")
     parser.add_argument("--no-tests", dest="tests", action="store_false", help="without promtool test files")
     _variants(parser)
     parser.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
@@ -279,7 +293,7 @@ def _count(text: str) -> float:
 def _test(parser: argparse.ArgumentParser) -> None:
     _files(parser)
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="run the tests that stand there (default: as rendered now)"
+        "--out", type=_path, metavar="DIR", help="run the tests that stand there (default: as rendered now)"
     )
     _variants(parser)
     parser.add_argument("--json", action="store_true", help="say as JSON which passed, failed and were skipped")
@@ -289,11 +303,12 @@ def _diff_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="OLD NEW: a path or REVISION:path; else SLO files")
     against = parser.add_mutually_exclusive_group()
     against.add_argument("--rev", metavar="A..B", help="compare two revisions of the files, or A with what stands here")
-    against.add_argument("--out", type=Path, metavar="DIR", help="compare what was rendered there with the files")
+    against.add_argument("--out", type=_path, metavar="DIR", help="compare what was rendered there with the files")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--format", choices=("text", "markdown"), default="text", help="markdown: a review comment")
     form.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--exit-code", action="store_true", help="exit 1 where something changed")
+    _period(parser)
     _variants(parser)
 
 
@@ -347,7 +362,7 @@ def _days(text: str) -> Window:
 def _convert(parser: argparse.ArgumentParser) -> None:
     _files(parser)
     parser.add_argument("--to", required=True, choices=CONVERSIONS, help="format to write")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write it there (default: to standard output)")
+    parser.add_argument("--out", type=_path, metavar="FILE", help="write it there (default: to standard output)")
     parser.add_argument("--lossy", action="store_true", help="leave out what the format cannot hold, and list it")
     parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
     parser.add_argument("--json", action="store_true", help="document, losses and flags as JSON")

@@ -140,33 +140,42 @@ def _checked(request: Request, found: Read) -> Checked:
         return Checked(found.findings, (), pointer.line)
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
 
-    with ThreadPoolExecutor(1) as pool:
-        # promtool is another process: lints are asked while it runs.
-        rendered = pool.submit(lambda: list(_rendered(request, found)))
+    with TemporaryDirectory(prefix="llmslo-") as name, ThreadPoolExecutor(1) as pool:
+        # promtool is other processes: all else is looked at while they run.
+        fresh = Path(name)
+        paths = writing.write(fresh, _rules(request, found.slos)).written
+        said = pool.submit(lambda: list(checking.by_promtool(fresh, paths, promtool.find())))
         evidence = collect(request.given, found.slos, sloth=request.sloth)
         texts |= evidence.texts
         pointer = Pointer((*found.documents, *evidence.documents), texts)
         linted = linting.lint(evidence.case, found.findings, pointer, texts)
-        findings = (*linted.findings, *checking.expressions(found.slos, sloth=request.sloth), *rendered.result())
+        parsed = list(checking.expressions(found.slos, sloth=request.sloth))
+        drifted = list(_drifted(request, found))
+        findings = (*linted.findings, *parsed, *_untested(request, found.slos), *said.result(), *drifted)
     return Checked(findings, linted.ignored, pointer.line)
 
 
-def _rendered(request: Request, found: Read) -> Iterator[Finding]:
-    """Yield what is wrong with the files that the SLOs give, or gave."""
-    for slo, why in rendering.untested(found.slos) if request.tests else ():
+def _rules(request: Request, slos: Sequence[Slo]) -> Iterator[File]:
+    """Yield the files that promtool reads."""
+    files = rendering.files(slos, replace(request.options, tests=False))
+    return (file for file in files if checking.is_rules(file.path))
+
+
+def _untested(request: Request, slos: Sequence[Slo]) -> Iterator[Finding]:
+    for slo, why in rendering.untested(slos) if request.tests else ():
         yield Finding("slo/tests", slo.place.file, slo.place.line, Level.NOTE, f"no tests are made for {slo.id}: {why}")
-    with_tests = request.tests and request.out is not None and request.target.name == PLAIN
-    options = replace(request.options, tests=with_tests)
-    with TemporaryDirectory(prefix="llmslo-") as name:
-        fresh = Path(name)
-        paths = writing.write(fresh, rendering.files(found.slos, options)).written
-        yield from checking.by_promtool(fresh, paths, promtool.find())
-        if request.out is not None:
-            if request.target.name != PLAIN:
-                fresh = fresh / request.target.name
-                paths = writing.write(fresh, _files(request, found.slos)).written
-            left = pruning.leftovers(request.out, _wanted(paths, found, is_whole=request.tests), request.files)
-            yield from checking.drift(request.out, fresh, paths, left.stale)
+
+
+def _drifted(request: Request, found: Read) -> Iterator[Finding]:
+    """Yield what differs between the files that the SLOs give and those below `request.out`."""
+    if request.out is None:
+        return
+    paths: list[str] = []
+    for file in _files(request, found.slos):
+        paths.append(file.path)
+        yield from checking.drift(request.out, file)
+    left = pruning.leftovers(request.out, _wanted(paths, found, is_whole=request.tests), request.files)
+    yield from checking.stale(request.out, left.stale)
 
 
 def test(request: Request, out: TextIO) -> int:

@@ -102,6 +102,7 @@ class _Change:
 
     def _folder_for(self, parent: Path) -> Path:
         """Return `parent` where it is there, else its place in a new folder beside the first that is missing."""
+        _stay_below(self._folder, parent)
         if parent.is_dir():
             return parent
         missing = parent
@@ -117,6 +118,16 @@ class _Change:
         staged = self._beside(missing) / below
         staged.mkdir(parents=True, exist_ok=True)
         return staged
+
+
+def _stay_below(folder: Path, parent: Path) -> None:
+    """Raise OutputError where a link leads out of `folder`, which may be one itself."""
+    for step in (parent, *parent.parents):
+        if step == folder:
+            return
+        if step.is_symlink():
+            msg = f"{step} is a link, what is written there would stand elsewhere: take it away or give another --out"
+            raise OutputError(msg)
 
 
 def _is_there(path: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import Cell, Kind, Quantity
 from llmslo_rulegen.baseline.sketch import Sketch, edges

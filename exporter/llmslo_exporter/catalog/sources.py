@@ -319,8 +319,8 @@ SOURCES = (
 BY_SOURCE = {found.name: found for found in SOURCES}
 # Labels that an SLI must be of one value of, else what passes a proxy counts twice, with the default.
 ONE_OF = {OWN: (ROLE, "client")}
-# What of a call a label may tell: the first one that a metric has. A scrape of OpenTelemetry's metrics names the service
-# by `job` (OTLP to Prometheus, resource attributes), which is no label of the metric itself.
+# What of a call a label may tell: the first one that a metric has. OpenTelemetry's metrics have the service as `job`,
+# once OTLP has become Prometheus; it is no label of the metric itself.
 JOB = Label("job", "service.name, as OTLP becomes Prometheus")
 JOBS = frozenset(name for name in BY_SOURCE if name.startswith("otel-"))
 TELLING = {

@@ -2,8 +2,8 @@
 
 The table is the one that OpenTelemetry's exporter for ClickHouse makes: attributes as text in maps, events as arrays,
 a duration in nanoseconds. Every expression stands for a function of `traces.genai`, `traces.text`, `traces.failures`,
-`baseline.gathering` or `baseline.sketch` and is made of the same tables. Nothing is nested but the search for spans that
-enclose others: a query around a query would bring every span of a distributed table to one server.
+`baseline.gathering` or `baseline.sketch` and is made of the same tables. Nothing is nested but the search for spans
+that enclose others: a query around a query would bring every span of a distributed table to one server.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def _fires(sums: _Sums, found: Iterable[Tier], budget: float) -> Bools:
 
 
 def _fires_one(sums: _Sums, tier: Tier, budget: float, memory_s: int) -> Bools:
-    """Return when a tier fires: it starts when both windows burn, and ends when the short one does not and has events."""
+    """Return when a tier fires: from both windows burning until the short one has events and does not burn."""
     limit = tier.factor * budget * (1 - 1e-12)
     (bad_short, short), (bad_long, long) = sums.over(tier.short_s), sums.over(tier.long_s)
     burns = (bad_short >= limit * short) & (bad_long >= limit * long) & (short > 0)

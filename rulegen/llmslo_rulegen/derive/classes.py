@@ -1,4 +1,4 @@
-"""Traffic classes: calls that a label of the source can tell apart and that behave differently get promises of their own.
+"""Traffic classes: calls that a label of the source tells apart and that behave differently, each with its own promise.
 
 Values of a label that behave alike stay together. What differs though no label tells it is said, not split.
 """

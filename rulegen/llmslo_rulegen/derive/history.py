@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmslo_rulegen import measures
-from llmslo_rulegen.baseline.cell import Cell
+from llmslo_rulegen.baseline.cell import Cell, Kind
 from llmslo_rulegen.baseline.sketch import Sketch, edges
 from llmslo_rulegen.observed.slis import Reading
 
@@ -73,8 +73,10 @@ def thresholds(sli: str, source: str) -> tuple[float, ...]:
     return () if measure is None else tuple(float(edge) for edge in measure.edges)
 
 
-def of(cells: Mapping[int, Cell], span: Span, reading: Reading, at: tuple[float, ...]) -> History:
-    """Return the history of one kind's cells by hour."""
+def of(kind: Kind, cells: Mapping[int, Cell], span: Span, reading: Reading, at: tuple[float, ...]) -> History:
+    """Return the history of one kind's cells by hour; of no events, where only streams count and it has none."""
+    if reading.streams and not kind.stream:
+        return History(span, np.zeros(span.hours, np.int64), np.zeros((span.hours, max(len(at), 1)), np.int64), at)
     if reading.quantity is None:
         pairs = np.zeros((span.hours, 2), np.int64)
         for hour, cell in cells.items():
@@ -85,7 +87,7 @@ def of(cells: Mapping[int, Cell], span: Span, reading: Reading, at: tuple[float,
     total = beyond[:, 0]
     bad = beyond[:, 1:] if reading.good_within else total[:, None] - beyond[:, 1:]
     unseen = np.zeros(span.hours, np.int64)
-    for hour, cell in cells.items():
+    for hour, cell in cells.items() if kind.stream else ():
         unseen[hour - span.first] = reading.unseen(cell)
     return History(span, total + unseen, bad + unseen[:, None], at)
 

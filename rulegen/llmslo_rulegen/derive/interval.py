@@ -127,11 +127,11 @@ def estimate(bad: Counts, total: Counts, ahead_h: int, *, weekly: bool = False) 
     kept = found.total > 0
     count, events = int(kept.sum()), int(total.sum())
     share = float(found.bad.sum() / found.total.sum())
+    both = 1 - (1 - CONFIDENCE) / 2
     if count < FEWEST_BLOCKS:
-        effective, freedom = events / ASSUMED_CLUMPING, max(count - 1, 3)
+        effective, score = events / ASSUMED_CLUMPING, NormalDist().inv_cdf(both)
     else:
-        effective, freedom = _effective(found, share), count - found.strata
-    score = student(1 - (1 - CONFIDENCE) / 2, freedom)
+        effective, score = _effective(found, share), student(both, count - found.strata)
     low, high = wilson(share, effective, score)
     history_h = float(len(found.total) * found.hours)
     _, future = wilson(share, effective / (1 + history_h / ahead_h), score)
@@ -153,7 +153,8 @@ def wilson(share: float, count: float, score: float) -> tuple[float, float]:
     centre = share + square / (2 * count)
     spread = score * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
     whole = 1 + square / count
-    return max(0.0, (centre - spread) / whole), min(1.0, (centre + spread) / whole)
+    low = max(0.0, (centre - spread) / whole) if share > 0 else 0.0  # the difference of equals is not quite 0
+    return low, min(1.0, (centre + spread) / whole) if share < 1 else 1.0
 
 
 def student(share: float, freedom: int) -> float:

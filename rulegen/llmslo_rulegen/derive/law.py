@@ -20,11 +20,11 @@ from llmslo_rulegen.derive.interval import DAY_H, WEEK_D
 
 CHANCE = 0.01  # of calling a law changed that has not
 _PERMUTATIONS = 1999
-_FEWEST = 8  # blocks, to see a change between them
+_BLOCKS = ((DAY_H, 14), (6, 24), (1, 10))  # hours, and how many make a permutation that seldom comes by chance
 _MARGIN = 3  # blocks on each side of a step
 _SEED = 14_003
 _MOST_CORRELATED = 0.8
-_SHORTEST_H = 6
+_FEWEST_CYCLES = 3  # of a week, or a day, to know what comes again
 
 
 Numbers = NDArray[np.float64]
@@ -54,8 +54,8 @@ class Change:
 
 def change(bad: Counts, total: Counts, most_chance: float = CHANCE) -> Change | None:
     """Return the change that there surely was between two parts of a history; None: none is seen."""
-    for block_h in (DAY_H, _SHORTEST_H, 1):
-        if len(total) // block_h >= _FEWEST:
+    for block_h, fewest in _BLOCKS:
+        if len(total) // block_h >= fewest:
             return _change(bad, total, block_h, most_chance)
     return None
 
@@ -64,8 +64,8 @@ def _change(bad: Counts, total: Counts, block_h: int, most_chance: float) -> Cha
     start = len(total) % block_h
     wrong, every = (events[start:].reshape(-1, block_h).sum(axis=1).astype(float) for events in (bad, total))
     left = wrong - wrong.sum() / max(every.sum(), 1.0) * every
-    strata = WEEK_D if block_h == DAY_H and len(left) >= 3 * WEEK_D else 1
-    left = _without_means(left, strata)
+    cycle = WEEK_D if block_h == DAY_H else DAY_H // block_h
+    left = _without_means(left, cycle if len(left) >= _FEWEST_CYCLES * cycle else 1)
     if not left.any():
         return None
     others = _shuffled(left)
@@ -81,7 +81,7 @@ def _change(bad: Counts, total: Counts, block_h: int, most_chance: float) -> Cha
 
 
 def _without_means(left: Numbers, strata: int) -> Numbers:
-    """Take away what each day of the week has in common; a step within the history stays."""
+    """Take away what each day of the week, or hour of the day, has in common; a step within the history stays."""
     found = left.copy()
     for day in range(strata):
         found[day::strata] -= found[day::strata].mean()

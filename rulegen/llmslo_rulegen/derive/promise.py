@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,34 +16,8 @@ FEWEST_EVENTS = 50  # of as many good ones, without a bad one, 90 % can be promi
 AHEAD_H = 30 * DAY_H  # the window that a promise is for
 FULL_DAYS = 14  # each day of the week twice; what less history promises is provisional
 # Percent. Neighbours differ by 2.5 times the budget at most, so what is promised is near to what is needed.
-LADDER = tuple(
-    map(
-        Decimal,
-        [
-            "99.99",
-            "99.98",
-            "99.95",
-            "99.9",
-            "99.8",
-            "99.5",
-            "99",
-            "98.5",
-            "98",
-            "97",
-            "96",
-            "95",
-            "94",
-            "92",
-            "90",
-            "85",
-            "80",
-            "75",
-            "70",
-            "60",
-            "50",
-        ],
-    )
-)
+_RUNGS = "99.99 99.98 99.95 99.9 99.8 99.5 99 98.5 98 97 96 95 94 92 90 85 80 75 70 60 50"
+LADDER = tuple(map(Decimal, _RUNGS.split()))
 _LOWER_TARGETS = (0.9, 0.8, 0.7, 0.6, 0.52)  # tried where the usual one is out of reach of every bucket
 _MOST_CUTS = 3  # of what was before a change; a law that changes more often is none
 _THIRD = 1 / 3  # a share of events that a change of speed moves at once
@@ -85,18 +60,28 @@ def budget(objective: Decimal) -> float:
     return float(1 - objective / 100)
 
 
-def promise(history: History, target: float, *, from_above: bool = False) -> Promise | Refusal:
-    """Return what `history` can promise; `target` is the share of good events that a threshold is chosen for.
+Choose = Callable[[History], int | None]
 
-    `from_above`: larger values are better, and the threshold is the largest that serves.
-    """
+
+def usual(target: float, *, from_above: bool = False) -> Choose:
+    """Return how a threshold is chosen for a share of good events; `from_above`: larger values are the better ones."""
+    return lambda history: column_of(history, target, from_above=from_above)
+
+
+def fixed(column: int) -> Choose:
+    """Return the choice of a threshold that is chosen already."""
+    return lambda _: column
+
+
+def promise(history: History, choose: Choose) -> Promise | Refusal:
+    """Return what `history` can promise at the threshold that `choose` finds."""
     kept, changes = history, tuple[Change, ...]()
     while True:
         if kept.count < FEWEST_EVENTS:
             why = f"{kept.count:,} events are too few: {FEWEST_EVENTS} are needed to promise anything"
             return Refusal(why, kept.count, changes)
-        column = column_of(kept, target, from_above=from_above)
-        if column is None:
+        column = choose(kept)
+        if column is None or kept.shares()[column] >= budget(LADDER[-1]):
             return Refusal(_half_bad(kept), kept.count, changes)
         found = _changed(kept, column)
         if found is None:
@@ -139,7 +124,7 @@ def column_of(history: History, target: float, *, from_above: bool) -> int | Non
     """
     shares = history.shares()
     if not history.thresholds:
-        return 0 if shares[0] < budget(LADDER[-1]) else None
+        return 0
     columns = range(len(history.thresholds))
     for share in (target, *(lower for lower in _LOWER_TARGETS if lower < target)):
         for column in reversed(columns) if from_above else columns:

@@ -84,7 +84,7 @@ class Proposal:
     def select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Labels and values that choose its traffic, the service's included."""
         label = labels.label(self.source, self.sli, "service")
-        own = ((label, (self.traffic.kinds[0].service,)),) if label is not None else ()
+        own = ((label, (self.service,)),) if label is not None and self.service else ()
         return (*own, *self.traffic.select)
 
 
@@ -107,7 +107,7 @@ def proposals(baseline: Baseline, wish: Wish) -> tuple[Proposal, ...]:
     for scope in _scopes(baseline, wish):
         for sli in slis.names(scope.about):
             for one in _of_sli(scope, sli):
-                name = _free(one.name, taken.setdefault(scope.service, set()))
+                name = free(one.name, taken.setdefault(scope.service, set()))
                 found.append(replace(one, name=name))
     return tuple(found)
 
@@ -127,11 +127,7 @@ def _of_sli(scope: _Scope, sli: str) -> Iterator[Proposal]:
     if reading is None:
         return
     at = history.thresholds(sli, scope.about)
-    every = {
-        kind: history.of(cells, scope.span, reading, at)
-        for kind, cells in scope.kinds.items()
-        if kind.stream or not reading.streams
-    }
+    every = {kind: history.of(kind, cells, scope.span, reading, at) for kind, cells in scope.kinds.items()}
     found = {kind: one for kind, one in every.items() if one.count}
     if not found:
         return
@@ -144,7 +140,7 @@ def _of_sli(scope: _Scope, sli: str) -> Iterator[Proposal]:
 def _proposal(scope: _Scope, one: TrafficClass, asked: Comparing, untold: tuple[str, ...]) -> Proposal:
     hours = one.history.span.hours
     last = hours - round(hours * scope.wish.hold_out)
-    outcome = promise.promise(one.history.cut(0, last), asked.target, from_above=asked.from_above)
+    outcome = promise.promise(one.history.cut(0, last), promise.usual(asked.target, from_above=asked.from_above))
     name = "-".join((asked.sli, *(_slug(value) for _, values in one.select for value in values)))
     name = name[:_MAX_NAME].strip("-_.")
     bare = Proposal(scope.service, name, asked.sli, asked.source, scope.seen, one, outcome, untold)
@@ -178,7 +174,7 @@ def _slug(value: str) -> str:
     return _UNFIT.sub("-", value).strip("-_.") or "none"
 
 
-def _free(wanted: str, taken: set[str]) -> str:
+def free(wanted: str, taken: set[str]) -> str:
     """Return `wanted`, or with the first number that makes it a name of its own, whatever its case."""
     found, number = wanted, 1
     while found.casefold() in taken:
