@@ -93,8 +93,8 @@ def _pieces_of(data, found, cuts):
     blocks = iter([data[start:end] for start, end in pairwise(bounds)])
     if found is Format.OTLP_PROTO:
         return packing._messages("x", blocks)
-    if found is Format.OTLP and packing._has_lines(data):
-        return packing._lines("x", blocks)
+    if found is Format.OTLP and packing.has_lines(data):
+        return packing.lines("x", blocks)
     return packing._runs("x", found, blocks, packing._NAMES[found] if packing._NAMED.search(data) else ())
 
 

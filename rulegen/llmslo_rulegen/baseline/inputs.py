@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from llmslo_rulegen.baseline import saved_file
+from llmslo_rulegen.baseline import clickhouse, exposition, prometheus, saved_file
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.period import Period, instant_ns
 from llmslo_rulegen.baseline.progress import Progress
@@ -22,6 +22,8 @@ from llmslo_rulegen.traces.packing import Piece
 
 MOST_JOBS = 8
 _SMALL_BYTES = 16 << 20  # read by one process before others have started
+_SUMS = ("clickhouse", "prometheus", "metrics")  # servers that hold no single calls, or are asked for none
+_SERVERS = ("tempo", *_SUMS)
 _NS = 1_000_000_000
 _DAY_NS = 86400 * _NS
 
@@ -54,6 +56,9 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"headers of requests, `Name: value` a line (default: ${web.HEADERS_VARIABLE})",
     )
+    clickhouse.add_options(about)
+    prometheus.add_options(about)
+    exposition.add_options(about)
     about.add_argument("--jobs", type=_jobs, metavar="N", help="processes that read files (default: one a core)")
 
 
@@ -75,6 +80,10 @@ def calls(found: argparse.Namespace) -> Iterator[Call | Skipped]:
     """
     period = period_of(found)
     _expect_something(found)
+    for name in _SUMS:
+        if getattr(found, name):
+            msg = f"--{name} gives sums, no single calls: give traces, or --tempo URL"
+            raise InputsError(msg)
     paths = files.listed(found.inputs)
     for path in paths:
         if saved_file.is_saved(path):
@@ -102,7 +111,7 @@ def period_of(found: argparse.Namespace) -> Period:
 
 
 def _expect_something(found: argparse.Namespace) -> None:
-    if not found.inputs and not found.tempo:
+    if not found.inputs and not any(getattr(found, name) for name in _SERVERS):
         msg = "nothing to read: give trace files, folders of them, a saved baseline, or a server such as --tempo URL"
         raise InputsError(msg)
 
@@ -119,7 +128,13 @@ def _surveys(found: argparse.Namespace, period: Period, tell: Progress) -> Itera
         yield survey(traces, 0 if is_small or jobs == 1 else jobs, tell, period)
 
     if found.tempo:
-        yield of_pieces(_tempo(found, period, tell), 0, period)
+        yield of_pieces(_tempo(found, period, tell), period)
+    if found.clickhouse:
+        yield clickhouse.survey_of(found, period, tell)
+    if found.prometheus:
+        yield prometheus.survey_of(found, period, tell)
+    if found.metrics:
+        yield exposition.survey_of(found)
 
 
 def _tempo(found: argparse.Namespace, period: Period, tell: Tell) -> Iterator[Piece]:
