@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from llmslo_rulegen.backtest.points import Dialect
 from tests.backtest import month
@@ -32,7 +34,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--promtool", default="promtool", help="another promtool, such as one of Prometheus 3")
     parser.add_argument("--no-speed", dest="speed", action="store_false", help="only compare")
     options = parser.parse_args(argv)
-    agreed = _compared(options.first, options.cases, options.promtool)
+    program = shutil.which(options.promtool)
+    if program is None:
+        parser.error(f"there is no program {options.promtool}")
+    agreed = _compared(options.first, options.cases, str(Path(program).resolve()))
     fast = not options.speed or _timed()
     return 0 if agreed and fast else 1
 

@@ -38,14 +38,8 @@ _MOST_CELLS = 100
 def fill(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     inputs.add_inputs(parser)
-    parser.conflict_handler = "resolve"  # samples are read here, where other commands sum them up
     parser.add_argument(
         "--slo", type=Path, action="append", required=True, metavar="FILE", help="SLO file; may be given again"
-    )
-    parser.add_argument(
-        "--prometheus",
-        metavar="URL",
-        help="replay the samples of a Prometheus, not spans: of the last 30 days where no --from is given",
     )
     parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
     parser.add_argument(
@@ -123,7 +117,7 @@ def _is_wrong(result: Result) -> bool:
 
 
 def _history(found: argparse.Namespace, slos: Sequence[Slo]) -> History:
-    if found.prometheus is not None:
+    if found.prometheus:
         return _server(found)
     skipped: Counter[Skipped] = Counter()
 
@@ -144,7 +138,7 @@ def _history(found: argparse.Namespace, slos: Sequence[Slo]) -> History:
 
 
 def _server(found: argparse.Namespace) -> Server:
-    if found.inputs:
+    if found.inputs or found.tempo or found.clickhouse or found.metrics:
         msg = "give either traces or --prometheus: what both have would be counted twice"
         raise RulegenError(msg)
     period, now_ns = inputs.period_of(found), time.time_ns()
