@@ -13,6 +13,7 @@ from llmslo_rulegen.finding import printable
 from llmslo_rulegen.tier import Severity
 
 _MINUTE_S = 60
+_MOST_LINES = 40  # of alerts, episodes and budgets each
 Record = Mapping[str, object]
 
 
@@ -55,14 +56,19 @@ def _lines(result: Result) -> Iterator[str]:
     begin, end = told.curves.begin_ms, told.curves.end_ms
     yield f"  {instant(begin)} to {instant(end)} UTC, {told.evaluations} evaluations"
     yield f"  {summary(told)}"
-    for number, answer in enumerate(told.answers, 1):
-        yield f"  episode {number}: {_answered(answer)}"
-    for alert in told.alerts:
-        yield f"  {_alert(alert)}"
-    for budget in told.budgets:
-        yield f"  {_budget(budget)}"
+    answers = tuple(f"episode {number}: {_answered(answer)}" for number, answer in enumerate(told.answers, 1))
+    yield from _first(answers, "episodes")
+    yield from _first(tuple(map(_alert, told.alerts)), "alerts")
+    yield from _first(tuple(map(_budget, told.budgets)), "budgets")
     if result.cells:
         yield from grid(result.cells)
+
+
+def _first(lines: Sequence[str], what: str) -> Iterator[str]:
+    """Yield the first lines; somebody who reads has enough of them."""
+    yield from (f"  {line}" for line in lines[:_MOST_LINES])
+    if len(lines) > _MOST_LINES:
+        yield f"  and {len(lines) - _MOST_LINES} more {what}: --json and --report have all"
 
 
 def window(result: Result) -> str:

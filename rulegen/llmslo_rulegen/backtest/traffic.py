@@ -66,19 +66,19 @@ class Tally:
     kinds: dict[tuple[object, ...], int] = field(default_factory=dict)
     _end_ms: array[int] = field(default_factory=lambda: array("q"))
     _kind: array[int] = field(default_factory=lambda: array("L"))
-    _judged: list[array[int]] = field(init=False)
+    _judges: list[tuple[Measured, Reading, array[int]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._judged = [array("b") for _ in self.wanted]
+        self._judges = [(each, each.reading, array("b")) for each in self.wanted if each.reading]
 
     def add(self, call: Call) -> None:
         """Take one call."""
         own = (call.service, call.operation, call.provider, call.model, call.stream, call.source, call.error)
         self._kind.append(self.kinds.setdefault(own, len(self.kinds)))
         self._end_ms.append((call.start_ns + round(call.duration_s * 1e9)) // _NS_A_MS)
-        for each, column in zip(self.wanted, self._judged, strict=True):
+        for each, judge, column in self._judges:
             counts = self.cross_source or call.source == each.source
-            found = each.reading.is_good(call, each.threshold) if counts and each.reading else None
+            found = judge.is_good(call, each.threshold) if counts else None
             column.append(_NOTHING if found is None else _GOOD if found else _BAD)
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class Tally:
 
     def counted(self, what: Measured) -> int:
         """Return how many calls are events of what is measured."""
-        return len(self) - self._judged[self.wanted.index(what)].count(_NOTHING)
+        return len(self) - self._column(what).count(_NOTHING)
 
     def store(self, what: Measured, scrapes: Instants) -> Store:
         """Return all that the rules of an SLI read, as scraped; raises UnsupportedError where that is too much."""
@@ -156,7 +156,7 @@ class Tally:
 
     def _events(self, what: Measured) -> Iterator[tuple[tuple[object, ...], int, Instants]]:
         """Yield, per kind of call and verdict, when such calls ended, in order."""
-        judged = np.frombuffer(self._judged[self.wanted.index(what)], np.int8)
+        judged = np.frombuffer(self._column(what), np.int8)
         ends = np.frombuffer(self._end_ms, np.int64)
         group = np.frombuffer(self._kind, np.dtype(f"u{self._kind.itemsize}")).astype(np.int64) * 3 + judged
         order = np.lexsort((ends, group))
@@ -167,6 +167,9 @@ class Tally:
             kind, code = divmod(int(sorted_groups[begin]), 3)
             if code != _NOTHING:
                 yield kinds[kind], code, ends[order[begin:end]]
+
+    def _column(self, what: Measured) -> array[int]:
+        return next(column for each, _, column in self._judges if each == what)
 
 
 def scrapes(begin_ms: int, end_ms: int, scrape_s: int) -> Instants:
