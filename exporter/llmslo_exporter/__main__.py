@@ -7,6 +7,7 @@ import sys
 from llmslo_exporter import arguments, cli, crash
 from llmslo_exporter.arguments import Invocation
 from llmslo_exporter.options import Options
+from llmslo_exporter.written import open_closed, written
 
 # ruff: noqa: PLC0415 -- a command imports its own parts: those of the others are 2 MB that the daemon would hold
 
@@ -42,7 +43,6 @@ def top(options: Options, asked: Invocation) -> int:
 def schema(_options: Options, _asked: Invocation) -> int:
     """Print the JSON Schema of the settings file."""
     from llmslo_exporter import configuration
-    from llmslo_exporter.written import written
 
     written(sys.stdout, configuration.schema())
     return 0
@@ -59,6 +59,7 @@ COMMANDS: dict[str, cli.Command] = {
 
 def main() -> None:
     """Run the command and exit."""
+    open_closed()
     crash.install()
     sys.exit(cli.main(sys.argv[1:], COMMANDS))
 

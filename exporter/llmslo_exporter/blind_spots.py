@@ -17,7 +17,6 @@ from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.mappings import Mapping, parse, read_maps
 from llmslo_exporter.processes import Processes
 from llmslo_exporter.tls_marks import BlindSpot
-from llmslo_exporter.workload import cgroup_path
 
 MAX_FILE_BYTES = 512 << 20  # of one file; the largest browsers are 300 MB
 PATIENCE_S = 60.0  # then the rest is only counted: an answer in a minute is worth more than a whole one
@@ -67,7 +66,7 @@ class Survey:
             count += executable != ""
             if process is None or not executable:
                 continue
-            if self.exclusions.excludes(executable, cgroup_path(process.cgroups)):
+            if self.exclusions.excludes(executable, process.cgroup):
                 excluded[process.name] += 1
                 continue
             is_hooked, spoken = self._of(pid, until_s)

@@ -37,6 +37,7 @@ _WORDS = {
         "RECITATION",
         "SPII",
         "guardrail_intervened",
+        "sensitive",  # Zhipu, and "network_error"
     ),
     FinishReason.REFUSAL: ("refusal",),
     FinishReason.ERROR: (
@@ -44,6 +45,7 @@ _WORDS = {
         "ERROR",
         "TIMEOUT",
         "failed",
+        "network_error",
         "insufficient_system_resource",  # DeepSeek: interrupted for lack of capacity
         "malformed_model_output",
         "malformed_tool_use",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from llmslo_exporter import machine
+from llmslo_exporter import allocator, machine
 from llmslo_exporter.admission import Admission
 from llmslo_exporter.bpf_stats import run_stats
 from llmslo_exporter.events import LOSSES
@@ -47,6 +47,7 @@ def watching(options: Options, sink: Sink) -> Iterator[tuple[Loader, Tracer]]:
     Raises ExporterError when the machine lacks something or the kernel refuses.
     """
     machine.require()
+    allocator.keep_little()
     machine.forbid_core_dumps()
     machine.raise_limits()
     loader = load(options.loader)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-MAX_PROCESSES = 65_536  # about 600 bytes each
+from llmslo_exporter.cgroups import cgroup
+
+MAX_PROCESSES = 65_536  # about 400 bytes each
+# Of these, ended ones whose facts are kept: a minute of 130 short-lived processes a second. Beyond it the oldest go
+# first: the last record of an ended process reaches us within a second.
+MAX_ENDED = 8_192
 _MAX_CGROUP_BYTES = 65_536
-_MAX_PATH = 1_024  # characters kept of a path, its end: a cgroup's may have 4 096, one of Kubernetes has 200
-_MAX_HIERARCHIES = 16  # version 1 has a dozen
+_MAX_PATH = 1_024  # characters kept of a path, its end
+_MAX_TEXTS = 1_024
 _MAX_STAT_BYTES = 4_096
 _START_FIELD = 22 - 3  # counted from the state, field 3, which follows the command
 _MEMORY_FIELD = 23 - 3
-
-
-@dataclass(frozen=True, slots=True)
-class CgroupLine:
-    """One line of /proc/PID/cgroup: the v1 controllers it is for (empty: the v2 hierarchy), and the path."""
-
-    controllers: tuple[str, ...]
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +34,27 @@ class Stat:
 class Process:
     """A process as it was when last read."""
 
-    pid: int
     start_ticks: int
     memory_bytes: int  # changes when a library is loaded
-    name: str  # base name of the executable of the thread-group leader
-    cgroups: tuple[CgroupLine, ...]
-    path: str = ""  # of that executable, in its own mount namespace
+    path: str  # of the executable of the thread-group leader, in its own mount namespace
+    cgroup: str  # the path that tells most
+
+    @property
+    def name(self) -> str:
+        """Base name of the executable."""
+        return self.path.rpartition("/")[2]
 
 
 class Processes:
     """The facts of processes by pid, read early and kept for a while after the end."""
 
-    def __init__(self, proc: Path = Path("/proc"), limit: int = MAX_PROCESSES) -> None:
+    def __init__(self, proc: Path = Path("/proc"), limit: int = MAX_PROCESSES, ended_limit: int = MAX_ENDED) -> None:
         self._proc = proc
         self._limit = limit
+        self._ended_limit = ended_limit
         self._known: OrderedDict[int, Process] = OrderedDict()
         self._ended_s: dict[int, float] = {}
-        self.evicted = 0  # thrown out by the limit, not by age
+        self.evicted = 0  # thrown out by a limit, not by age
 
     def __len__(self) -> int:
         return len(self._known)
@@ -81,6 +83,8 @@ class Processes:
         """Note that the process ended; its facts stay until `forget`."""
         if pid in self._known:
             self._ended_s[pid] = now_s
+        while len(self._ended_s) > self._ended_limit:
+            self._evict()
 
     def forget(self, before_s: float) -> None:
         """Drop the facts of processes that ended before `before_s`."""
@@ -100,9 +104,8 @@ class Processes:
 
     def sweep(self, live: Collection[int], now_s: float) -> None:
         """Note the end of processes whose exit was missed: they are not among the live ones."""
-        for pid in self._known:
-            if pid not in live and pid not in self._ended_s:
-                self._ended_s[pid] = now_s
+        for pid in [pid for pid in self._known if pid not in live and pid not in self._ended_s]:
+            self.gone(pid, now_s)
 
     def _evict(self) -> None:
         oldest: Iterable[int] = self._ended_s or self._known
@@ -112,18 +115,6 @@ class Processes:
     def _drop(self, pid: int) -> None:
         self._known.pop(pid, None)
         self._ended_s.pop(pid, None)
-
-
-def parse_cgroups(text: bytes) -> tuple[CgroupLine, ...]:
-    """Parse /proc/PID/cgroup: `hierarchy:controllers:path` lines, v1, v2 or both."""
-    lines: list[CgroupLine] = []
-    for line in text.split(b"\n"):
-        hierarchy, _, rest = line.partition(b":")
-        controllers, colon, path = rest.partition(b":")
-        if hierarchy.isdigit() and colon:
-            names = controllers.decode("utf-8", "replace").removeprefix("name=")
-            lines.append(CgroupLine(tuple(filter(None, names.split(","))), path.decode("utf-8", "replace")))
-    return tuple(lines)
 
 
 def parse_stat(text: bytes) -> Stat | None:
@@ -144,14 +135,13 @@ def _read(proc: Path, pid: int) -> Process | None:
     if stat is None or cgroups is None:
         return None
     path = executable.removesuffix(" (deleted)")[-_MAX_PATH:]
-    return Process(
-        pid, stat.start_ticks, stat.memory_bytes, path.rpartition("/")[2], _bounded(parse_cgroups(cgroups)), path
-    )
+    return Process(stat.start_ticks, stat.memory_bytes, _shared(path), _shared(cgroup(cgroups)))
 
 
-def _bounded(lines: tuple[CgroupLine, ...]) -> tuple[CgroupLine, ...]:
-    kept = lines[:_MAX_HIERARCHIES]
-    return tuple(replace(line, path=line.path[-_MAX_PATH:]) if len(line.path) > _MAX_PATH else line for line in kept)
+@lru_cache(_MAX_TEXTS)
+def _shared(text: str) -> str:
+    """Return one object for equal texts: ten thousand processes of one program in one cgroup need two texts."""
+    return text
 
 
 def _stat(proc: Path, pid: int) -> Stat | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import math
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from llmslo_exporter import catalog
 from llmslo_exporter.activity import RECENT_S, Row
+from llmslo_exporter.columns import harmless
 from llmslo_exporter.errors import SetupError
 from llmslo_exporter.exchange import Outcome
 from llmslo_exporter.samples import samples
@@ -20,7 +22,9 @@ from llmslo_exporter.samples import samples
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 128 << 20  # 100 000 series are 25 MB
-_PATIENCE_S = 5.0
+_PATIENCE_S, _LONGEST_S = 5.0, 10.0  # for the next bytes, for all of them
+_READ_BYTES = 1 << 20
+_MAX_REASON = 200  # characters: it may quote the page
 KEEP_EVERY_S = 10.0  # a page of 100 000 series takes some MB
 _HISTOGRAMS = (catalog.TTFT, catalog.DURATION, catalog.THROUGHPUT)
 _ASKED = (catalog.REQUESTS, catalog.IN_FLIGHT, catalog.OLDEST, *_HISTOGRAMS)
@@ -65,23 +69,29 @@ class Scraped:
         Raises SetupError where it never did.
         """
         try:
-            page = parse(self._text())
+            page = _page(self._text())
         except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
+            reason = harmless(str(getattr(error, "reason", None) or error))[:_MAX_REASON]
             if not self._kept:
                 msg = f"cannot read {self._shown}: {reason}; is an exporter running there (--web.listen-address)?"
                 raise SetupError(msg) from error
-            log.warning("the exporter does not answer", extra={"reason": str(reason)})
+            log.warning("the exporter does not answer", extra={"reason": reason})
             return self._rows
         self._take(page, self._clock())
         return self._rows
 
     def _text(self) -> str:
+        until_s = self._clock() + _LONGEST_S
+        body = bytearray()
         with self._opener.open(self._url, timeout=_PATIENCE_S) as answer:
-            body: bytes = answer.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            msg = f"more than {MAX_BYTES} bytes"
-            raise ValueError(msg)
+            while part := answer.read1(_READ_BYTES):
+                body += part
+                if len(body) > MAX_BYTES or self._clock() > until_s:
+                    msg = f"{len(body)} bytes and no end: a page has at most {MAX_BYTES}, within {_LONGEST_S:g} s"
+                    raise ValueError(msg)
+            if answer.length:
+                msg = f"the page ended {answer.length} bytes early"
+                raise ValueError(msg)
         return body.decode("utf-8", "replace")
 
     def _take(self, page: _Page, now_s: float) -> None:
@@ -131,13 +141,21 @@ class Scraped:
         )
 
 
+def _page(text: str) -> _Page:
+    """Return what a page says; raise ValueError where it is no page of metrics. An empty one is: no metric yet."""
+    if text.strip() and "# TYPE " not in text and next(samples(text), None) is None:
+        msg = "found no metrics on the page"
+        raise ValueError(msg)
+    return parse(text)
+
+
 def parse(text: str) -> dict[Key, _Totals]:
     """Return what a page says, by the labels of an exchange."""
     found: dict[Key, _Totals] = {}
     for sample in samples(text):
         key = tuple(sample.labels.get(label.name, "") for label in catalog.EXCHANGE_LABELS)
         metric = catalog.BY_NAME.get(sample.name.removesuffix("_bucket"))
-        if metric not in _ASKED:
+        if metric not in _ASKED or not math.isfinite(sample.value):
             continue
         totals = found.setdefault(key, _Totals())
         if metric is catalog.REQUESTS:

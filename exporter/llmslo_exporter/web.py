@@ -39,6 +39,8 @@ MAX_HELD_BYTES = 64 * 1024 * 1024
 SEND_BUFFER_BYTES = 64 * 1024
 # Nobody is called slow before: 100 000 series, not compressed, take 0.1 s on a network of 1 Gbit/s.
 GRACE_S = 0.25
+# Nor silent: between its connect and its first byte a scrape on a busy machine may have to wait for a processor.
+SILENT_S = 0.1
 
 
 class WebServer:
@@ -139,7 +141,7 @@ class WebServer:
 
     def _make_room(self, now_s: float) -> bool:
         """End the visit that is least likely a scrape; return False where each of them may be one."""
-        idle = (visit for visit in self._visits.values() if visit.phase in {Phase.READING, Phase.LINGERING})
+        idle = (visit for visit in self._visits.values() if _is_idle(visit, now_s))
         slow = (
             visit for visit in self._visits.values() if visit.phase is Phase.WRITING and visit.age_s(now_s) > GRACE_S
         )
@@ -221,6 +223,11 @@ class WebServer:
             self._selector.unregister(visit.sock)
         self._visits.pop(visit.sock, None)
         visit.close()
+
+
+def _is_idle(visit: Visit, now_s: float) -> bool:
+    is_silent = visit.phase is Phase.READING and visit.age_s(now_s) > SILENT_S
+    return is_silent or visit.phase is Phase.LINGERING
 
 
 def _listen(address: Address) -> socket.socket:

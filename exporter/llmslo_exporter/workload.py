@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from llmslo_exporter.identity import Workload
-from llmslo_exporter.processes import CgroupLine, Process
+from llmslo_exporter.processes import Process
 
 MAX_NAME = 63  # a Kubernetes label value's limit, so that both kinds of name fit the same columns
 UNKNOWN = "_other"  # the contract's overflow value: the process was never read
 
 _CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
-# The controllers a v1 manager surely uses, best first: systemd's own hierarchy names the unit.
-_V1_ORDER = ("systemd", "memory", "pids", "cpu", "cpuacct")
 
 
 def workload(process: Process | None) -> Workload:
     """Return the workload of `process`; its namespace is empty, its name printable and at most 63 characters."""
     if process is None:
         return Workload("", UNKNOWN)
-    path = cgroup_path(process.cgroups)
-    return Workload("", _sane(container(path) or unit(path) or process.name) or UNKNOWN)
-
-
-def cgroup_path(lines: Sequence[CgroupLine]) -> str:
-    """Return the cgroup path that tells most: v2 where the process sits below its root, else v1."""
-    paths = {name: line.path for line in lines for name in (line.controllers or ("",))}
-    candidates = (paths.get(name, "/") for name in ("", *_V1_ORDER))
-    return next((path for path in candidates if path.strip("/.")), "/")
+    named = container(process.cgroup) or unit(process.cgroup) or process.name
+    return Workload("", _sane(named) or UNKNOWN)
 
 
 def container(path: str) -> str | None:

@@ -8,8 +8,10 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import TextIO
 
 from llmslo_rulegen import slis
@@ -40,7 +42,7 @@ def main(argv: Sequence[str], out: TextIO) -> int:
     """Run the command of `argv`; return 0, 1 (the user's input, or drift), 2 (usage) or 3 (our bug)."""
     found = argparse.Namespace(json=False)
     try:
-        parser = _parser()
+        parser = _parser(argv[0] if argv else "")
         parser.parse_args(argv, found)
         if found.command == "diff" and found.rev is None and found.out is None and len(found.files) != _TWO:
             parser.error(f"diff compares two files, found {len(found.files)}: give OLD NEW, --rev or --out")
@@ -86,6 +88,8 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
         return 0
     if found.command == "diff":
         return _diff(found, out)
+    if found.command in _OF_TRACES:
+        return int(_of_traces(found.command).run(found, out))
     from llmslo_rulegen import commands, evidence  # noqa: PLC0415
 
     run = {
@@ -139,7 +143,18 @@ def _refuse(error: InputError, out: TextIO, *, as_json: bool) -> None:
         sys.stderr.write(f"{error}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _of_traces(command: str) -> ModuleType:
+    """Return what fills in and runs a command that reads traces; raises RulegenError where its packages are missing."""
+    try:
+        return import_module(f"llmslo_rulegen.{command}.command")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("llmslo"):
+            raise
+        msg = f"{command} needs the package {error.name}, which is not installed: pip install 'llmslo[traces]'"
+        raise RulegenError(msg) from error
+
+
+def _parser(asked: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         PROGRAM, description="Turn SLOs into Prometheus rules, alerts and tests.", allow_abbrev=False
     )
@@ -148,6 +163,10 @@ def _parser() -> argparse.ArgumentParser:
     for name, (text, fill) in _COMMANDS.items():
         # argparse asks each parser anew whether `--no-test` may stand for `--no-tests`.
         fill(commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False))
+    for name, text in _OF_TRACES.items():
+        below = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+        if name == asked:  # what reads spans takes a while to load
+            _of_traces(name).fill(below)
     return parser
 
 
@@ -375,4 +394,10 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "backfill": ("print rules for promtool that count what Prometheus has already", _backfill),
     "schema": ("print the JSON Schema of SLO files", _nothing),
     "slis": ("list the SLIs of each source and the metrics they are made of", _slis),
+}
+_OF_TRACES = {
+    "baseline": "sum up traces, ClickHouse or Prometheus as what is normal; save, merge and show it",
+    "derive": "propose SLOs that a baseline holds, with reasons and a report",
+    "backtest": "replay history through the rules: the pages that there would have been",
+    "verify": "hold traces against SLOs, and SLOs against faults put into the traces",
 }

@@ -14,14 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from llmslo_rulegen import backfill as back_filling
-from llmslo_rulegen import checking, explain, linting, promtool, pruning, reading, rendering, writing, yaml_text
+from llmslo_rulegen import checking, explain, linting, promtool, pruning, rendering, slo_files, writing, yaml_text
 from llmslo_rulegen.errors import InputError, ToolError
 from llmslo_rulegen.evidence import Given, collect
 from llmslo_rulegen.exports.loss import Loss
 from llmslo_rulegen.file import File
 from llmslo_rulegen.finding import Finding, Level, has_errors
 from llmslo_rulegen.headers import header
-from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.names import hint
 from llmslo_rulegen.pointing import Pointer
 from llmslo_rulegen.promtool import Promtool, Verdict
@@ -307,21 +306,7 @@ def _skipped(slos: Sequence[Slo], tool: Promtool) -> Iterator[tuple[Slo, str]]:
 
 
 def _read(request: Request) -> Read:
-    """Read the files that were given, each once."""
-    raw: dict[str, bytes] = {}
-    findings: list[Finding] = []
-    seen: set[Path] = set()
-    for path in request.files:
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
-        try:
-            with path.open("rb") as file:
-                raw[str(path)] = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            findings.append(_file_error(str(path), f"cannot be read: {error.strerror}; give the path of an SLO file"))
-    found = reading.read(raw, snap=request.snap, sloth_period=request.sloth_period)
-    return replace(found, findings=(*findings, *found.findings))
+    return slo_files.read(request.files, snap=request.snap, sloth_period=request.sloth_period)
 
 
 def _wanted(paths: Collection[str], found: Read, *, is_whole: bool) -> set[str]:

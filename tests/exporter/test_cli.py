@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import shlex
 import subprocess
 import sys
 
@@ -234,6 +235,19 @@ def test_our_bug_is_3_with_a_traceback(capsys):
 
     assert cli.main([], {"": run}) == 3
     assert "KeyError: its text is not shown" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["schema"], ["check", "--no-load", "--json"]])
+@pytest.mark.parametrize(("out", "code"), [(">/dev/full", 1), (">&-", None), ("| :", None), (">&- 2>&- <&-", None)])
+def test_whoever_takes_the_result_nothing_is_a_bug_of_ours(argv, out, code):
+    command = f"{shlex.join([sys.executable, '-m', 'llmslo_exporter', *argv])} {out}"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode in ({code} if code is not None else {0, 1} if "check" in argv else {0})
+    if code:
+        assert done.stderr.startswith("llmslo-exporter: cannot write to standard output: No space left on device")
 
 
 def test_the_command_runs_as_a_module():

@@ -87,7 +87,7 @@ SAID = {
     "llama_cpp/error": ("o", {}, None, ErrorFacts("server_error", "500"), False),
     "watsonx/generation": ("oo", {0: STOP}, usage(8, 5), None, True),
     "watsonx/last_with_text": ("oo", {0: LENGTH}, usage(8, 2), None, True),
-    "watsonx/error": ("o", {}, usage(8, 1), ErrorFacts("", "token_quota_reached"), False),
+    "watsonx/error": ("o", {}, usage(8, 1), ErrorFacts("token_quota_reached"), False),
 }
 MINE = [path for path in STREAMS if not name_of(path).startswith("openai/")]
 

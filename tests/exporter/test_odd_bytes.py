@@ -247,6 +247,23 @@ ODD = {
                 chunk(choice({"audio": {"data": "QUJD"}})), chunk(choice({"audio": {"expires_at": 1}})), STOP,
                 "[DONE]"),
             2, 2, ["stop"], (None, 2), "ok"),
+        "Moonshot's usage, within the choice": (
+            sse(say(), chunk(choice({}, "stop", usage=USAGE)), "[DONE]"), 1, 1, ["stop"], (9, 2), "ok"),
+        "Zhipu's reasons": (
+            sse(say(), say(index=1), chunk(choice({}, "sensitive")), chunk(choice({}, "network_error", 1)), "[DONE]"),
+            2, 2, ["content_filter", "error"], (None, 2), "ok"),
+        "Groq's tools, with an index and pages of their own": (
+            sse(chunk(choice({"executed_tools": [{"index": 0, "type": "search", "arguments": "{}"}]})),
+                chunk(choice({"executed_tools": [{"index": 1, "type": "search", "search_results": {
+                    "results": [{"title": "t", "content": "x", "score": 0.5}], "images": []}}]})),
+                say(), STOP, "[DONE]"), 1, 1, ["stop"], (None, 1), "ok"),
+        "images with an index of their own": (
+            sse(say(), chunk(choice({"content": "", "images": [
+                {"index": number, "type": "image_url", "image_url": {"url": "data:"}} for number in range(3)]})),
+                STOP, "[DONE]"), 1, 1, ["stop"], (None, 1), "ok"),
+        "an error that is no data": (
+            sse(say()) + b'{"error":{"message":"CANARY","type":"server_error","code":null}}\n\n',
+            1, 1, [], (None, 1), "server_error"),
         "Groq, timed and counted": (
             sse(say() | {"x_groq": {"id": "r"}}, STOP | {"x_groq": {"id": "r", "usage": USAGE | {"queue_time": 0.2}}},
                 "[DONE]"), 1, 1, ["stop"], (9, 2), "ok"),
@@ -267,6 +284,14 @@ ODD = {
             sse(START, text_block(), END | {"usage": {"input_tokens": 5, "cache_read_input_tokens": 0,
                                                       "cache_creation_input_tokens": 0, "output_tokens": 7}}, OVER),
             1, 1, ["stop"], (5, 7), "ok"),
+        "the fresh input alone again, behind what the cache held": (
+            sse({**START, "message": {**START["message"], "usage": {"input_tokens": 5, "cache_read_input_tokens": 90}}},
+                text_block(), END | {"usage": {"input_tokens": 5, "output_tokens": 7}}, OVER),
+            1, 1, ["stop"], (95, 7), "ok"),
+        "a gateway that knows the input at the end": (
+            sse({**START, "message": {**START["message"], "usage": {"input_tokens": 0, "output_tokens": 0}}},
+                text_block(), END | {"usage": {"input_tokens": 12, "cache_read_input_tokens": 3, "output_tokens": 7}},
+                OVER), 1, 1, ["stop"], (15, 7), "ok"),
         "usage with more in it": (
             sse(START, text_block(), END | {"usage": {"output_tokens": 7, "server_tool_use": {"web_search_requests": 1},
                                                       "cache_creation": {"ephemeral_5m_input_tokens": 3}},
@@ -344,6 +369,10 @@ ODD = {
                 candidate({"text": "x"}, finish="STOP") | {
                     "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 2, "thoughtsTokenCount": 5}}),
             2, 2, ["stop"], (9, 7), "ok"),
+        "an error over several lines, none of them data": (
+            sse(candidate({"text": "x"})).replace(b"\n", b"\r\n")
+            + json.dumps({"error": {"code": 503, "message": "CANARY", "status": "UNAVAILABLE"}}, indent=2).encode(),
+            1, 1, [], (None, 1), "overloaded"),
         "newer reasons": (
             sse(candidate({"text": "x"}), candidate(finish="IMAGE_SAFETY")), 1, 1, ["content_filter"], (None, 1), "ok"),
         "a tool call nobody asked for": (
@@ -403,6 +432,9 @@ ODD = {
             1, 1, ["stop"], (9, 2), "ok"),
     },
     "/ml/v1/text/generation_stream": {
+        "a failure of no known word": (
+            sse({"errors": [{"code": "downstream_request_failed", "message": "x"}], "status_code": 503}),
+            0, 0, [], (None, None), "overloaded"),
         "warnings": (
             sse({"model_id": "m", "results": [{"generated_text": "", "generated_token_count": 0, "input_token_count": 9,
                                                "stop_reason": "NOT_FINISHED"}],
@@ -465,6 +497,22 @@ def test_errors_of_any_form_are_classed(status, body, outcome):
     bare = f"HTTP/1.1 {status} X\r\ncontent-length: {len(text)}\r\n\r\n".encode()  # Azure's 404 has no content type
     for found in (exchange(summary), exchange(replace(summary, response_head=bare))):
         assert found.outcome is Outcome(outcome)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_call"),
+    [
+        ({"model": "m", "message": "x"}, True),
+        ({"model": "m", "messages": [], "input": "x"}, True),
+        ({"model": "m"}, True),
+        ({"model": "m", "input": "x", "stream": True}, False),
+        ({"model": "m", "input": [{"type": "message", "content": '{"messages":[]}'}]}, False),
+    ],
+)
+def test_the_chat_of_lm_studio_is_not_coheres(body, is_call):
+    text = json.dumps(body).encode()
+    summary = replace(whole("/api/v1/chat", b"{}"), request_body=text, request_tail=text)
+    assert (read(summary, provider_map={}, process="x") is not None) is is_call
 
 
 @pytest.mark.parametrize("value", ["59", "Wed, 21 Oct 2026 07:28:00 GMT", "CANARY"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from llmslo_exporter.processes import CgroupLine, Processes, parse_cgroups, parse_stat
+from llmslo_exporter.cgroups import CgroupLine, parse_cgroups
+from llmslo_exporter.processes import MAX_ENDED, Processes, parse_stat
 
 STAT = "{pid} (a ) b (c) S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {start} {memory} 20 18446744073709551615"
 
@@ -43,7 +45,7 @@ def test_facts_outlive_the_process(node):
     assert seen is not None
     assert known.of(7) == known.see(7) == seen
     assert (seen.name, seen.start_ticks) == ("curl", 100)
-    assert seen.cgroups == (CgroupLine((), "/system.slice/a.service"),)
+    assert seen.cgroup == "/system.slice/a.service"
     known.forget(before_s=10)
     assert known.of(7) == seen
     known.forget(before_s=11)
@@ -117,6 +119,47 @@ def test_the_limit_drops_ended_processes_first(node):
     assert [known.of(pid) is not None for pid in (1, 2, 3)] == [True, False, True]
 
 
+def test_of_ended_processes_only_so_many_are_kept_however_fast_they_come(node):
+    known = Processes(node.proc, ended_limit=2)
+    for pid in (1, 2, 3):
+        node.process(pid, 100, f"/bin/p{pid}")
+        known.see(pid)
+    node.process(4, 100, "/bin/stays")
+    known.see(4)
+    for pid in (1, 2, 3):
+        node.end(pid)
+        known.gone(pid, now_s=pid)
+    assert [known.known(pid) is not None for pid in (1, 2, 3, 4)] == [False, True, True, True]
+    assert len(known) == 3
+
+
+def test_missed_ends_count_against_the_same_limit(node):
+    known = Processes(node.proc, ended_limit=2)
+    for pid in range(1, 6):
+        node.process(pid, 100, "/bin/p")
+        known.see(pid)
+    known.sweep(frozenset(), now_s=1)
+    assert len(known) == 2
+
+
+def test_ten_thousand_processes_of_one_program_cost_no_texts_of_their_own(node):
+    lines = "".join(f"{n}:c{n}:/kubepods/pod{'a' * 64}/{'b' * 64}\n" for n in range(12))
+    known = Processes(node.proc)
+    tracemalloc.start()
+    try:
+        before_bytes = tracemalloc.get_traced_memory()[0]
+        for pid in range(1, 1001):
+            node.process(pid, pid, "/opt/app/bin/agent", lines)
+            known.see(pid)
+            known.gone(pid, now_s=pid)
+        held_bytes = tracemalloc.get_traced_memory()[0] - before_bytes
+    finally:
+        tracemalloc.stop()
+    assert len(known) == 1000
+    assert held_bytes / 1000 < 600
+    assert MAX_ENDED * held_bytes / 1000 < 5e6
+
+
 def test_a_process_never_read_is_none(node):
     assert Processes(node.proc).see(9) is None
 
@@ -147,15 +190,15 @@ def test_a_cgroup_path_of_four_thousand_bytes_is_cut_at_its_front(node):
     node.process(7, 100, "/usr/bin/curl", f"0::{path}\n")
     seen = Processes(node.proc).see(7)
     assert seen is not None
-    assert len(seen.cgroups[0].path) == 1024
-    assert seen.cgroups[0].path.endswith("/system.slice/a.service")
+    assert len(seen.cgroup) == 1024
+    assert seen.cgroup.endswith("/system.slice/a.service")
 
 
 def test_more_hierarchies_than_there_are_cost_nothing(node):
     node.process(7, 100, "/usr/bin/curl", "".join(f"{n}:name=x{n}:/{'y' * 200}\n" for n in range(300)))
     seen = Processes(node.proc).see(7)
     assert seen is not None
-    assert len(seen.cgroups) == 16
+    assert seen.cgroup == "/"
 
 
 def test_the_path_of_the_executable_is_kept_for_whoever_excludes_by_it(node):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.server
+import itertools
+import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -119,12 +121,68 @@ def test_who_is_gone_leaves_the_last_table_and_who_never_was_is_an_error():
         Scraped(url, time.monotonic).rows()
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>no metrics</html>", b"\xff\xfe", b"llm_requests_total x\n"])
-def test_a_page_of_something_else_has_no_rows(body):
+@pytest.mark.parametrize("body", [b"", b"# TYPE up gauge\n", b"up 1\n", b"llm_requests_total NaN\n"])
+def test_metrics_of_something_else_have_no_rows(body):
     exporter = Exporter()
     exporter.body = body
     with served(exporter) as url:
         assert Scraped(url, time.monotonic).rows() == ()
+
+
+@pytest.mark.parametrize("body", [b"<html>no metrics</html>", b"\xff\xfe", b"llm_requests_total x\n"])
+def test_a_page_without_metrics_is_none_of_ours(body):
+    exporter = Exporter()
+    exporter.body = body
+    with served(exporter) as url, pytest.raises(SetupError, match="found no metrics"):
+        Scraped(url, time.monotonic).rows()
+
+
+@contextmanager
+def answering(*parts):
+    """Serve these bytes to whoever connects, the last of them again and again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, suppress(OSError):
+        stopped = threading.Event()
+
+        def serve():
+            with suppress(OSError):
+                peer, _ = listener.accept()
+                with peer:
+                    peer.recv(65_536)
+                    for part in parts[:-1]:
+                        peer.sendall(part)
+                    while parts[-1] and not stopped.wait(0.01):
+                        peer.sendall(parts[-1])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
+        finally:
+            stopped.set()
+            thread.join()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ((HEAD + b"\r\n", b"x"), "and no end"),
+        ((HEAD + b"content-length: 99\r\n\r\nup 1\n", b""), "94 bytes early"),
+        ((b"\x1b[2J no HTTP\r\n\r\n", b""), "no HTTP"),
+    ],
+)
+def test_an_answer_without_an_end_or_sense_is_an_error_of_one_harmless_line(parts, reason):
+    ticks = itertools.count()
+    with answering(*parts) as url, pytest.raises(SetupError, match=reason) as error:
+        Scraped(url, lambda: float(next(ticks))).rows()
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999", "+Inf", "-Inf"])
+def test_values_that_no_exporter_has_are_left_out(value):
+    assert parse(f'llm_requests_total{{outcome="ok"}} {value}\nllm_requests_in_flight {value}\n') == {}
 
 
 def test_labels_are_read_as_they_were_written():

@@ -295,6 +295,23 @@ def test_in_a_full_house_the_silent_make_room(monkeypatch):
         site.server.close()
 
 
+def test_one_who_has_just_come_is_not_turned_away_for_the_next(monkeypatch):
+    monkeypatch.setattr(web, "MAX_VISITS", 2)
+    monkeypatch.setattr(web, "SILENT_S", 1.0)
+    site = Site()
+    try:
+        first, *others = (socket.create_connection(("127.0.0.1", site.server.port)) for _ in range(4))
+        until_s = time.monotonic() + 10
+        while len(site.server._visits) < 2 and time.monotonic() < until_s:
+            time.sleep(0.01)
+        first.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert first.recv(12) == b"HTTP/1.1 200"
+        for peer in (first, *others):
+            peer.close()
+    finally:
+        site.server.close()
+
+
 def test_one_who_waits_too_long_for_a_page_is_told(monkeypatch):
     monkeypatch.setitem(visit.LIMITS_S, visit.Phase.WAITING, 0.3)
     free = Event()

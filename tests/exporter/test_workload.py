@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmslo_exporter.cgroups import cgroup
 from llmslo_exporter.identity import Workload
-from llmslo_exporter.processes import CgroupLine, Process, parse_cgroups
-from llmslo_exporter.workload import MAX_NAME, cgroup_path, workload
+from llmslo_exporter.processes import Process
+from llmslo_exporter.workload import MAX_NAME, workload
 
 ID = "0123456789abcdef" * 4
 
 
-def named(cgroup, name="python3.11"):
-    return workload(Process(1, 2, 3, name, parse_cgroups(cgroup.encode())))
+def named(lines, name="python3.11"):
+    return workload(Process(1, 2, f"/usr/bin/{name}", cgroup(lines.encode())))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_workload_by_cgroup_path(path, expected):
     ],
 )
 def test_the_hierarchy_that_tells_most(lines, path):
-    assert cgroup_path(parse_cgroups(lines.encode())) == path
+    assert cgroup(lines.encode()) == path
 
 
 def test_a_process_never_read_is_the_overflow():
@@ -67,7 +68,7 @@ def test_a_process_never_read_is_the_overflow():
 
 @given(st.text(), st.text(max_size=300))
 def test_names_are_printable_and_short(path, name):
-    found = workload(Process(1, 2, 3, name, (CgroupLine((), path),)))
+    found = workload(Process(1, 2, name, path))
     assert found.namespace == ""
     assert 0 < len(found.workload) <= MAX_NAME
     assert found.workload.isprintable()

@@ -14,6 +14,7 @@ from pathlib import Path
 import brotli
 
 from llmslo_exporter import (
+    cgroups,
     columns,
     configuration,
     events,
@@ -334,9 +335,8 @@ def _node(data: bytes) -> None:
     """The texts of /proc that other processes choose, and names of hosts."""
     for mapping in mappings.parse(data):
         _ = mapping.name
-    lines = processes.parse_cgroups(data)
     processes.parse_stat(data)
-    path = workload.cgroup_path(lines)
+    path = cgroups.cgroup(data)
     workload.container(path)
     workload.unit(path)
     text = data.decode("latin-1")

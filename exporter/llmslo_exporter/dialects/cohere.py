@@ -69,6 +69,7 @@ V1_WIRE = Wire(
 )
 
 _TELLING = frozenset({"model", "messages", "message", "chat_history"})
+_ALIEN = frozenset({"input"})  # LM Studio's own chat, at a path that ends alike
 
 
 def operation(_path: str) -> str:
@@ -78,7 +79,7 @@ def operation(_path: str) -> str:
 
 def request(_path: str, body: bytes, tail: bytes) -> RequestFacts:
     """Read `model` and `stream`."""
-    return read_request(body, tail, _TELLING)
+    return read_request(body, tail, _TELLING, alien=_ALIEN)
 
 
 def _read(wire: Wire, value: dict[str, Any]) -> Facts:

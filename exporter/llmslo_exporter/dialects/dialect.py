@@ -53,7 +53,7 @@ class Facts:
     def then(self, later: Facts) -> Facts:
         """Return both together: the first model, everything else by its last word, usage never added up.
 
-        A usage without input or output takes what it lacks from the one before: Anthropic tells them apart.
+        A usage takes what it lacks from the one before: Anthropic tells input and output apart.
         """
         return Facts(
             content=max(self.content, later.content),
@@ -73,16 +73,20 @@ class Facts:
 def _joined(sooner: Tokens | None, later: Tokens | None) -> Tokens | None:
     if sooner is None or later is None:
         return later or sooner
-    if later.input is None:
-        return replace(
-            later,
-            input=sooner.input,
-            output=sooner.output if later.output is None else later.output,
-            cache_read=sooner.cache_read,
-            cache_write=sooner.cache_write,
-            reasoning=sooner.reasoning if later.reasoning is None else later.reasoning,
-        )
-    return replace(later, output=sooner.output) if later.output is None else later
+    has_cache = later.cache_read is not None or later.cache_write is not None
+    cached = later if has_cache else sooner
+    whole = later.input
+    if whole is None or not (has_cache or sooner.cache_read is sooner.cache_write is None):
+        # Who repeats Anthropic's fresh input alone means no other prompt: it leaves the cached part out.
+        whole = max((count for count in (sooner.input, whole) if count is not None), default=None)
+    return replace(
+        later,
+        input=whole,
+        output=sooner.output if later.output is None else later.output,
+        cache_read=cached.cache_read,
+        cache_write=cached.cache_write,
+        reasoning=sooner.reasoning if later.reasoning is None else later.reasoning,
+    )
 
 
 def _any_path(_path: str) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from llmslo_exporter.dialects.dialect import Dialect, ErrorFacts, Facts, RequestFacts
 from llmslo_exporter.dialects.predicate import content_of
-from llmslo_exporter.dialects.reader import MAX_CHOICES, named_error, read_request
+from llmslo_exporter.dialects.reader import MAX_CHOICES, error_beside, named_error, read_request
 from llmslo_exporter.dialects.values import error_of, first_count, members, text, word
 from llmslo_exporter.exchange import Tokens, TokenSource
 from llmslo_exporter.finish import FINISH_VALUES, finish_reason
@@ -40,6 +40,8 @@ OPENAI_WIRE = Wire(
         Scope("annotations", "["),
         Scope("citations", "["),  # Perplexity: these have an index of their own
         Scope("search_results", "["),
+        Scope("images", "["),  # OpenRouter, and the next one of Groq: with an index of their own, and texts of pages
+        hidden("executed_tools", "[", 8),
         Scope("logprobs", "{"),
         # Azure: a filter that failed says `error` here, and the answer goes on.
         *(hidden(key, "{", 3) for key in ("content_filter_results", "content_filter_result")),
@@ -54,7 +56,6 @@ OPENAI_WIRE = Wire(
 )
 
 _DONE = b"[DONE]"
-_ERROR_LINE = b"error:"
 _AZURE_DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/")
 # What a request has and another API's body at a path that ends alike has not.
 _TELLING_KEYS = {
@@ -92,10 +93,7 @@ def event(item: Event) -> Facts:
     facts = facts_of(value)
     if item.name == b"error" and facts.error is None:
         facts = facts.then(Facts(error=named_error(value)))
-    for line in item.others:
-        if line.startswith(_ERROR_LINE):  # older llama.cpp
-            facts = facts.then(Facts(error=named_error(parse_json(line.removeprefix(_ERROR_LINE)))))
-    return facts
+    return facts.then(Facts(error=error_beside(facts_of, item)))
 
 
 def answer(body: bytes) -> Facts:
@@ -141,6 +139,7 @@ def facts_of(value: object) -> Facts:
     finishes: dict[int, FinishReason] = {}
     indices: set[int] = set()
     error = _error(value)
+    usage = usage_of(value.get("usage"))
     choices = value.get("choices")
     for position, choice in enumerate(choices if isinstance(choices, list) else ()):
         if not isinstance(choice, dict):
@@ -152,13 +151,14 @@ def facts_of(value: object) -> Facts:
         if reason is not None:
             finishes[index] = finish_reason(reason)
         error = error or _error(choice)  # OpenRouter puts an upstream's error inside the choice
+        usage = usage or usage_of(choice.get("usage"))  # Moonshot, of a stream
     x_groq = value.get("x_groq")
     is_bare = not isinstance(choices, list) and isinstance(value.get("value"), str)  # Writer's completions
     return Facts(
         is_bare=is_bare,
         content=content_of(OPENAI_WIRE, value),
         model=text(value.get("model")),
-        usage=usage_of(value.get("usage")) or (usage_of(x_groq.get("usage")) if isinstance(x_groq, dict) else None),
+        usage=usage or usage_of(members(x_groq).get("usage")),
         timings=timings_of(value.get("timings")),
         error=error,
         finishes=finishes,

@@ -23,25 +23,34 @@ _ERROR_LINE = b"error:"
 Read: TypeAlias = Callable[[dict[str, Any]], Facts]
 
 
-def read_request(
-    body: bytes, tail: bytes, telling: Collection[str] = (), *, streams: bool | None = None, model_key: str = "model"
+def read_request(  # noqa: PLR0913 -- what tells one family's request from another's
+    body: bytes,
+    tail: bytes,
+    telling: Collection[str] = (),
+    *,
+    alien: Collection[str] = (),
+    streams: bool | None = None,
+    model_key: str = "model",
 ) -> RequestFacts:
     """Read `model`, `stream` and `n` from the first and last part of a request body; they may stand in either.
 
-    A body without any of the `telling` keys is another API's. `streams`: what it means when `stream` is absent.
+    A body without any of the `telling` keys is another API's, and one that has beside the model only `alien` ones.
+    `streams`: what it means when `stream` is absent.
     """
     if body.strip() and not body.lstrip().startswith((b"{", b"\xef\xbb\xbf{")):
         return RequestFacts(foreign=True)
     known = {"stream", "n", model_key}
-    keys = known | frozenset(telling)
+    keys = known.union(telling, alien)
     outer = [m for m in (*members_from_start(body, keys), *members_to_end(tail, keys)) if m.depth == 1]
     found = {member.key: member.value for member in outer if member.key in known and member.raw is not None}
     stream, choices = found.get("stream"), found.get("n")
+    told = {member.key for member in outer}
+    is_alien = not told.isdisjoint(alien) and told.isdisjoint(frozenset(telling) - known)
     return RequestFacts(
         model=text(found.get(model_key)),
         stream=stream if isinstance(stream, bool) else streams,
         choices=choices if type(choices) is int and 1 <= choices <= MAX_CHOICES else 1,
-        foreign=bool(body) and bool(telling) and not any(member.key in telling for member in outer),
+        foreign=bool(body) and bool(telling) and (is_alien or told.isdisjoint(telling)),
     )
 
 
@@ -58,10 +67,7 @@ def read_event(wire: Wire, read: Read, item: Event) -> Facts:
             facts = Facts(finishes=told.finishes).then(_without_finishes(facts))
     if item.name == b"error":
         facts = Facts(error=named_error(value)).then(facts)
-    for line in item.others:
-        if line.startswith(_ERROR_LINE):  # older llama.cpp
-            facts = facts.then(Facts(error=named_error(parse_json(line.removeprefix(_ERROR_LINE)))))
-    return facts
+    return facts.then(Facts(error=error_beside(read, item)))
 
 
 def read_answer(read: Read, body: bytes) -> Facts:
@@ -84,6 +90,15 @@ def read_parts(read: Read, keys: Collection[str], head: bytes, tail: bytes) -> F
     inner = {member.key: member.value for member in end if member.depth == FRAGMENT_DEPTH}  # within `error`
     words = ErrorFacts(word(inner.get("type")), word(inner.get("code") or inner.get("status")))
     return facts.then(Facts(likely_error=words if words != ErrorFacts() else None))
+
+
+def error_beside(read: Read, item: Event) -> ErrorFacts | None:
+    """Return the error in an event's lines that are no data: `error: JSON` (older llama.cpp), or bare JSON (Google)."""
+    for line in item.others:
+        if line.startswith(_ERROR_LINE):
+            return named_error(parse_json(line.removeprefix(_ERROR_LINE)))
+    value = unwrapped(parse_json(b"\n".join(item.others))) if item.others and not item.data else None
+    return read(value).error if isinstance(value, dict) else None
 
 
 def unwrapped(value: object) -> object:

@@ -62,9 +62,14 @@ def _read(value: dict[str, Any]) -> Facts:
     return Facts(
         model=text(value.get("model_id")),
         usage=usage,
-        error=ErrorFacts(code=word(members(failure[0]).get("code"))) if failure else error_of(value),
+        error=_failure(failure[0], value) if failure else error_of(value),
         finishes={} if reason is None else {0: reason},
     )
+
+
+def _failure(failure: object, value: dict[str, Any]) -> ErrorFacts:
+    """Return the word of the first failure, and the status that stands beside the list."""
+    return ErrorFacts(word(members(failure).get("code")), word(value.get("status_code")))
 
 
 WATSONX = Dialect(
