@@ -22,9 +22,7 @@ from llmslo_rulegen.traces.otlp import ERROR_TEXTS, UNKNOWN_SERVICE
 KEYS = ("skipped", "source", "service", "operation", "provider", "model", "stream", "prompt", "hour")
 SCOPE_COLUMN = "ScopeName"  # newer tables; older ones hold it as an attribute
 _SCOPE_ATTRIBUTE = "otel.scope.name"
-_PERIOD = (
-    "Timestamp >= fromUnixTimestamp64Nano({begin:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
-)
+_PERIOD = "Timestamp >= fromUnixTimestamp64Nano({begin:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
 _NS = 1_000_000_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
