@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench prometheus apiserver clean
+.PHONY: help setup build demo spans test lint bench prometheus apiserver clean
 
 PY := .venv/bin/python
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
@@ -30,6 +30,10 @@ bpf/llmslo.table: $(WIRES) | setup
 
 demo: build ## a real model's streams in a real Prometheus, then an outage and its page (KEEP=1: leave it running)
 	@$(PY) -m deploy.demo $(if $(KEEP),--keep)
+
+spans: setup ## record the spans of tests/data/spans anew: real instrumentations, the demo's real model, 22 minutes
+	@.venv/bin/python -m pip --quiet --retries 3 install -c constraints.txt --group spans
+	@$(PY) -m tests.spans $(ARGS)
 
 test: build ## every test; as root on a kernel with BTF, those of the kernel too
 	@$(PY) -m pytest $(ARGS)

@@ -11,6 +11,7 @@
 #define RING_BYTES 8388608 /* 8 MiB: some 870 exchange records (9 584 bytes) between two reads of the ring */
 #define HOT 65536 /* counting filter over socket addresses */
 #define HOT_TASKS 4096
+#define ENCRYPTED 16384 /* sockets remembered as TLS: one that another takes the place of is looked at again */
 
 /* A thread that uses OpenSSL: the call it is in, and what it did beside its calls. */
 struct thread {
@@ -54,5 +55,6 @@ M_ARRAY(counters, u64, 16); /* enum loss */
 M_ARRAY(hot_sockets, u32, HOT);      /* tracked sockets per bucket: 0 ends the work for all others */
 M_ARRAY(hot_calls, u32, HOT_TASKS);  /* threads of the bucket inside an OpenSSL call */
 M_ARRAY(hot_tasks, u32, HOT_TASKS);  /* open TLS exchanges of the processes in the bucket */
+M_ARRAY(encrypted, u64, ENCRYPTED);  /* a socket's address, with how many TLS records of data it showed in the low bits */
 M_RING(events, RING_BYTES);
 #endif

@@ -105,7 +105,10 @@ class Sparing:
             self._wide_until_s.pop(key, None)
 
     def called(self, pid: int) -> None:
-        """Note an LLM call of a process: neither it nor its like is spared for its rate."""
+        """Note an LLM call of a process: neither it nor its like is spared for its rate, nor stays so.
+
+        A gateway that is spared and asks a model without TLS is seen there: who asks it is then seen too.
+        """
         kin = self._kin(pid)
         if kin is None:
             return
@@ -113,11 +116,18 @@ class Sparing:
         self._callers.move_to_end(kin)
         if len(self._callers) > MAX_KIN:
             self._callers.popitem(last=False)
+        like = [other for other in self._leaving.spared_for_rate() if other == pid or self._kin(other) == kin]
+        self._let_in(like)
 
     def named(self, pid: int) -> None:
         """Note that a spared process opens a connection to a provider."""
-        self._leaving.include(pid, time.monotonic())
-        self._arrange(self._libraries.keys(pid))
+        self._let_in((pid,))
+
+    def _let_in(self, pids: Iterable[int]) -> None:
+        now_s = time.monotonic()
+        for pid in pids:
+            self._leaving.include(pid, now_s, self._count(pid.to_bytes(4, "little")))
+            self._arrange(self._libraries.keys(pid))
 
     def judge(self, now_s: float, is_calling: Callable[[int], bool]) -> None:
         """Count the calls of busy processes and spare those that call no model; `is_calling`: an exchange is open."""
@@ -162,8 +172,11 @@ class Sparing:
                 self._leaving.exclude(pid, time.monotonic())
 
     def _calls(self) -> dict[int, int]:
-        counts = ((key, self._loader.lookup("tls_calls", key)) for key in tuple(self._loader.keys("tls_calls")))
-        return {int.from_bytes(key, "little"): int.from_bytes(count, "little") for key, count in counts if count}
+        counts = ((key, self._count(key)) for key in tuple(self._loader.keys("tls_calls")))
+        return {int.from_bytes(key, "little"): count for key, count in counts if count}
+
+    def _count(self, key: bytes) -> int:
+        return int.from_bytes(self._loader.lookup("tls_calls", key) or b"", "little")
 
     def _all_keys(self) -> frozenset[FileKey]:
         absent = (self._libraries.keys(pid) for pid in self._leaving.absent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from llmslo_rulegen import events, promql, writing
+from llmslo_rulegen.file import File
 from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.promtool import MISSING, Promtool
@@ -77,18 +77,21 @@ def is_rules(path: str) -> bool:
     return path.startswith("rules/") or "/rules/" in path
 
 
-def drift(folder: Path, fresh: Path, paths: Iterable[str], stale: Iterable[str]) -> Iterator[Finding]:
-    """Yield a finding for each of `paths` whose file below `folder` is not the one below `fresh`."""
+def drift(folder: Path, file: File) -> Iterator[Finding]:
+    """Yield a finding if what stands below `folder` is not `file`."""
+    target, raw = folder / file.path, "".join(file.chunks).encode()
+    if not target.is_file():
+        yield _drifted(target, 0, "is missing: render again, or check with the options it was rendered with")
+    elif (there := target.read_bytes()) != raw:
+        what = "is not ours and stands where ours would be: move it away"
+        if writing.sources_of(target) is not None:
+            what = "is not what rendering gives: render again, edit the SLO file only"
+        yield _drifted(target, _first_difference(there, raw), what)
+
+
+def stale(folder: Path, paths: Iterable[str]) -> Iterator[Finding]:
+    """Yield a finding for each of `paths` below `folder`, of which no SLO is left."""
     for path in paths:
-        target = folder / path
-        if not target.is_file():
-            yield _drifted(target, 0, "is missing: render again, or check with the options it was rendered with")
-        elif not filecmp.cmp(target, fresh / path, shallow=False):
-            what = "is not ours and stands where ours would be: move it away"
-            if writing.sources_of(target) is not None:
-                what = "is not what rendering gives: render again, edit the SLO file only"
-            yield _drifted(target, _first_difference(target, fresh / path), what)
-    for path in stale:
         text = "is of an SLO that is gone: render with --prune"
         yield Finding("file/stale", str(folder / path), 0, Level.WARNING, text)
 
@@ -97,7 +100,7 @@ def _drifted(target: Path, line: int, text: str) -> Finding:
     return Finding("file/drift", str(target), line, Level.ERROR, text)
 
 
-def _first_difference(one: Path, other: Path) -> int:
-    with one.open("rb") as mine, other.open("rb") as theirs:
-        pairs = zip_longest(mine, theirs)
-        return next(number for number, (a, b) in enumerate(pairs, 1) if a != b)
+def _first_difference(one: bytes, other: bytes) -> int:
+    """Return the first line that differs, from 1."""
+    pairs = zip_longest(one.split(b"\n"), other.split(b"\n"))
+    return next(number for number, (a, b) in enumerate(pairs, 1) if a != b)

@@ -8,8 +8,10 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import TextIO
 
 from llmslo_rulegen import slis
@@ -40,7 +42,7 @@ def main(argv: Sequence[str], out: TextIO) -> int:
     """Run the command of `argv`; return 0, 1 (the user's input, or drift), 2 (usage) or 3 (our bug)."""
     found = argparse.Namespace(json=False)
     try:
-        parser = _parser()
+        parser = _parser(argv[0] if argv else "")
         parser.parse_args(argv, found)
         if found.command == "diff" and found.rev is None and found.out is None and len(found.files) != _TWO:
             parser.error(f"diff compares two files, found {len(found.files)}: give OLD NEW, --rev or --out")
@@ -58,6 +60,11 @@ def main(argv: Sequence[str], out: TextIO) -> int:
         code = INTERRUPTED
     except BrokenPipeError:
         code = WRONG  # whoever reads has seen enough
+    except OSError as error:
+        # Of the machine, not of ours: a full disk behind `>`, a file that may not be read.
+        where = error.filename or "standard output"
+        sys.stderr.write(f"{PROGRAM}: {where}: {error.strerror}: make room for it, or see who may read and write it\n")
+        code = WRONG
     except Exception:  # noqa: BLE001 -- the last line of defence: a traceback and a code of its own
         traceback.print_exc()
         code = BUG
@@ -81,6 +88,8 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
         return 0
     if found.command == "diff":
         return _diff(found, out)
+    if found.command in _OF_TRACES:
+        return int(_of_traces(found.command).run(found, out))
     from llmslo_rulegen import commands, evidence  # noqa: PLC0415
 
     run = {
@@ -111,15 +120,16 @@ def _run(found: argparse.Namespace, out: TextIO) -> int:
 
 
 def _diff(found: argparse.Namespace, out: TextIO) -> int:
-    from llmslo_rulegen import change_texts, changes, comparing  # noqa: PLC0415
+    from llmslo_rulegen import change_texts, changes, comparing, outline  # noqa: PLC0415
 
-    variants = {"snap": found.snap, "sloth": found.sloth}
+    ways = comparing.Ways(found.snap, outline.More(found.sloth, found.pyrra), found.sloth_period)
     if found.out is not None:
-        sides = comparing.of_rendered(found.out, tuple(map(Path, found.files)), **variants)
+        sides = comparing.of_rendered(found.out, tuple(map(Path, found.files)), ways)
     elif found.rev is not None:
-        sides = comparing.of_revisions(found.rev, tuple(map(Path, found.files)), **variants)
+        sides = comparing.of_revisions(found.rev, tuple(map(Path, found.files)), ways)
     else:
-        sides = comparing.of_two(*found.files, **variants)
+        before, after = found.files
+        sides = comparing.of_two(before, after, ways)
     changed = changes.changes(sides.before, sides.after)
     told = change_texts.markdown if found.format == "markdown" else change_texts.text
     out.write(change_texts.as_json(changed) if found.json else told(changed))
@@ -133,7 +143,18 @@ def _refuse(error: InputError, out: TextIO, *, as_json: bool) -> None:
         sys.stderr.write(f"{error}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _of_traces(command: str) -> ModuleType:
+    """Return what fills in and runs a command that reads traces; raises RulegenError where its packages are missing."""
+    try:
+        return import_module(f"llmslo_rulegen.{command}.command")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("llmslo"):
+            raise
+        msg = f"{command} needs the package {error.name}, which is not installed: pip install 'llmslo[traces]'"
+        raise RulegenError(msg) from error
+
+
+def _parser(asked: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         PROGRAM, description="Turn SLOs into Prometheus rules, alerts and tests.", allow_abbrev=False
     )
@@ -142,6 +163,10 @@ def _parser() -> argparse.ArgumentParser:
     for name, (text, fill) in _COMMANDS.items():
         # argparse asks each parser anew whether `--no-test` may stand for `--no-tests`.
         fill(commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False))
+    for name, text in _OF_TRACES.items():
+        below = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+        if name == asked:  # what reads spans takes a while to load
+            _of_traces(name).fill(below)
     return parser
 
 
@@ -157,7 +182,7 @@ def _slis(parser: argparse.ArgumentParser) -> None:
 
 def _render(parser: argparse.ArgumentParser) -> None:
     _files(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="folder for the files")
+    parser.add_argument("--out", type=_path, metavar="DIR", required=True, help="folder for the files")
     _choices(parser)
     parser.add_argument("--prune", action="store_true", help="remove our files of SLOs that are gone")
     parser.add_argument(
@@ -190,6 +215,14 @@ def _target(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _path(text: str) -> Path:
+    """Return a path; an empty one, as of a variable that is not set, would be this folder."""
+    if not text:
+        msg = "is empty: give a path, `.` for this folder"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
+
+
 def _namespace(text: str) -> str:
     if len(text) > _MOST_NAME or not _NAME.fullmatch(text):
         msg = f"{text[:80]!r} cannot be a namespace: it needs lower case letters, digits and -, at most {_MOST_NAME}"
@@ -207,7 +240,7 @@ def _label(text: str) -> tuple[str, str]:
 
 def _check(parser: argparse.ArgumentParser) -> None:
     _files(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="compare with what was rendered there")
+    parser.add_argument("--out", type=_path, metavar="DIR", help="compare with what was rendered there")
     parser.add_argument("--no-tests", dest="tests", action="store_false", help="without promtool test files")
     _variants(parser)
     parser.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
@@ -260,7 +293,7 @@ def _count(text: str) -> float:
 def _test(parser: argparse.ArgumentParser) -> None:
     _files(parser)
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="run the tests that stand there (default: as rendered now)"
+        "--out", type=_path, metavar="DIR", help="run the tests that stand there (default: as rendered now)"
     )
     _variants(parser)
     parser.add_argument("--json", action="store_true", help="say as JSON which passed, failed and were skipped")
@@ -270,11 +303,12 @@ def _diff_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="OLD NEW: a path or REVISION:path; else SLO files")
     against = parser.add_mutually_exclusive_group()
     against.add_argument("--rev", metavar="A..B", help="compare two revisions of the files, or A with what stands here")
-    against.add_argument("--out", type=Path, metavar="DIR", help="compare what was rendered there with the files")
+    against.add_argument("--out", type=_path, metavar="DIR", help="compare what was rendered there with the files")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--format", choices=("text", "markdown"), default="text", help="markdown: a review comment")
     form.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--exit-code", action="store_true", help="exit 1 where something changed")
+    _period(parser)
     _variants(parser)
 
 
@@ -328,7 +362,7 @@ def _days(text: str) -> Window:
 def _convert(parser: argparse.ArgumentParser) -> None:
     _files(parser)
     parser.add_argument("--to", required=True, choices=CONVERSIONS, help="format to write")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write it there (default: to standard output)")
+    parser.add_argument("--out", type=_path, metavar="FILE", help="write it there (default: to standard output)")
     parser.add_argument("--lossy", action="store_true", help="leave out what the format cannot hold, and list it")
     parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
     parser.add_argument("--json", action="store_true", help="document, losses and flags as JSON")
@@ -360,4 +394,10 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "backfill": ("print rules for promtool that count what Prometheus has already", _backfill),
     "schema": ("print the JSON Schema of SLO files", _nothing),
     "slis": ("list the SLIs of each source and the metrics they are made of", _slis),
+}
+_OF_TRACES = {
+    "baseline": "sum up traces, ClickHouse or Prometheus as what is normal; save, merge and show it",
+    "derive": "propose SLOs that a baseline holds, with reasons and a report",
+    "backtest": "replay history through the rules: the pages that there would have been",
+    "verify": "hold traces against SLOs, and SLOs against faults put into the traces",
 }

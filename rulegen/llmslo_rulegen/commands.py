@@ -14,14 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from llmslo_rulegen import backfill as back_filling
-from llmslo_rulegen import checking, explain, linting, promtool, pruning, reading, rendering, writing, yaml_text
+from llmslo_rulegen import checking, explain, linting, promtool, pruning, rendering, slo_files, writing, yaml_text
 from llmslo_rulegen.errors import InputError, ToolError
 from llmslo_rulegen.evidence import Given, collect
 from llmslo_rulegen.exports.loss import Loss
 from llmslo_rulegen.file import File
 from llmslo_rulegen.finding import Finding, Level, has_errors
 from llmslo_rulegen.headers import header
-from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.names import hint
 from llmslo_rulegen.pointing import Pointer
 from llmslo_rulegen.promtool import Promtool, Verdict
@@ -141,33 +140,42 @@ def _checked(request: Request, found: Read) -> Checked:
         return Checked(found.findings, (), pointer.line)
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a render needs none
 
-    with ThreadPoolExecutor(1) as pool:
-        # promtool is another process: lints are asked while it runs.
-        rendered = pool.submit(lambda: list(_rendered(request, found)))
+    with TemporaryDirectory(prefix="llmslo-") as name, ThreadPoolExecutor(1) as pool:
+        # promtool is other processes: all else is looked at while they run.
+        fresh = Path(name)
+        paths = writing.write(fresh, _rules(request, found.slos)).written
+        said = pool.submit(lambda: list(checking.by_promtool(fresh, paths, promtool.find())))
         evidence = collect(request.given, found.slos, sloth=request.sloth)
         texts |= evidence.texts
         pointer = Pointer((*found.documents, *evidence.documents), texts)
         linted = linting.lint(evidence.case, found.findings, pointer, texts)
-        findings = (*linted.findings, *checking.expressions(found.slos, sloth=request.sloth), *rendered.result())
+        parsed = list(checking.expressions(found.slos, sloth=request.sloth))
+        drifted = list(_drifted(request, found))
+        findings = (*linted.findings, *parsed, *_untested(request, found.slos), *said.result(), *drifted)
     return Checked(findings, linted.ignored, pointer.line)
 
 
-def _rendered(request: Request, found: Read) -> Iterator[Finding]:
-    """Yield what is wrong with the files that the SLOs give, or gave."""
-    for slo, why in rendering.untested(found.slos) if request.tests else ():
+def _rules(request: Request, slos: Sequence[Slo]) -> Iterator[File]:
+    """Yield the files that promtool reads."""
+    files = rendering.files(slos, replace(request.options, tests=False))
+    return (file for file in files if checking.is_rules(file.path))
+
+
+def _untested(request: Request, slos: Sequence[Slo]) -> Iterator[Finding]:
+    for slo, why in rendering.untested(slos) if request.tests else ():
         yield Finding("slo/tests", slo.place.file, slo.place.line, Level.NOTE, f"no tests are made for {slo.id}: {why}")
-    with_tests = request.tests and request.out is not None and request.target.name == PLAIN
-    options = replace(request.options, tests=with_tests)
-    with TemporaryDirectory(prefix="llmslo-") as name:
-        fresh = Path(name)
-        paths = writing.write(fresh, rendering.files(found.slos, options)).written
-        yield from checking.by_promtool(fresh, paths, promtool.find())
-        if request.out is not None:
-            if request.target.name != PLAIN:
-                fresh = fresh / request.target.name
-                paths = writing.write(fresh, _files(request, found.slos)).written
-            left = pruning.leftovers(request.out, _wanted(paths, found, is_whole=request.tests), request.files)
-            yield from checking.drift(request.out, fresh, paths, left.stale)
+
+
+def _drifted(request: Request, found: Read) -> Iterator[Finding]:
+    """Yield what differs between the files that the SLOs give and those below `request.out`."""
+    if request.out is None:
+        return
+    paths: list[str] = []
+    for file in _files(request, found.slos):
+        paths.append(file.path)
+        yield from checking.drift(request.out, file)
+    left = pruning.leftovers(request.out, _wanted(paths, found, is_whole=request.tests), request.files)
+    yield from checking.stale(request.out, left.stale)
 
 
 def test(request: Request, out: TextIO) -> int:
@@ -298,21 +306,7 @@ def _skipped(slos: Sequence[Slo], tool: Promtool) -> Iterator[tuple[Slo, str]]:
 
 
 def _read(request: Request) -> Read:
-    """Read the files that were given, each once."""
-    raw: dict[str, bytes] = {}
-    findings: list[Finding] = []
-    seen: set[Path] = set()
-    for path in request.files:
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
-        try:
-            with path.open("rb") as file:
-                raw[str(path)] = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            findings.append(_file_error(str(path), f"cannot be read: {error.strerror}; give the path of an SLO file"))
-    found = reading.read(raw, snap=request.snap, sloth_period=request.sloth_period)
-    return replace(found, findings=(*findings, *found.findings))
+    return slo_files.read(request.files, snap=request.snap, sloth_period=request.sloth_period)
 
 
 def _wanted(paths: Collection[str], found: Read, *, is_whole: bool) -> set[str]:

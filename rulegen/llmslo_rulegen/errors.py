@@ -33,3 +33,7 @@ class ExpressionError(RulegenError):
 
 class ServerError(RulegenError):
     """A Prometheus that was to be asked does not answer, or not as one."""
+
+
+class TooMuchError(ServerError):
+    """A server gives up on a question for its size: a smaller one may be answered."""

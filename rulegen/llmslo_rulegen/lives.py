@@ -50,7 +50,7 @@ LASTS_S = 3 * H + 1800
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """Several processes, scraped every `step_s`."""
+    """Several processes, scraped every `step_s` seconds, a divisor of a minute."""
 
     lives: tuple[Life, ...]
     step_s: int
@@ -78,8 +78,15 @@ class Lives:
 
     def _units(self, life: Life, at_s: float) -> int:
         """Return how often its events of a scrape have happened: growth makes later periods count more."""
-        steps = range(life.start_s // self.step_s + 1, int(at_s // self.step_s) + 1)
-        return sum(1 + (step * self.step_s // PERIOD_S if life.grows else 0) for step in steps)
+        first, last = life.start_s // self.step_s, max(life.start_s, int(at_s)) // self.step_s
+        grown = self._grown(last) - self._grown(first) if life.grows else 0
+        return last - first + grown
+
+    def _grown(self, last: int) -> int:
+        """Return the sum of full periods before each scrape, up to scrape number `last`."""
+        each = PERIOD_S // self.step_s  # scrapes of a period, a whole number of minutes
+        full, rest = divmod(last, each)
+        return each * full * (full - 1) // 2 + full * (rest + 1)
 
     def _is_scraped(self, life: Life, at_s: float) -> bool:
         return at_s >= life.start_s and not any(begin < at_s <= end for begin, end in life.gaps)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from llmslo_rulegen import against_sloth, compared, converting, sloth_rules, writing
+from llmslo_rulegen import against_sloth, compared, converting, placing, sloth_rules
 from llmslo_rulegen.errors import InputError
 from llmslo_rulegen.finding import Finding, Level, has_errors
 from llmslo_rulegen.reading import Read
@@ -36,7 +36,7 @@ def convert(found: Read, to: str, path: Path | None, out: TextIO, talk: Talk) ->
         )
     losses = (*done.lost, *done.changed)
     if path is not None:
-        writing.write_one(path, done.text)
+        placing.write_one(path, done.text)
     if talk.as_json:
         findings = [finding.as_record() for finding in found.findings]
         members = {"document": done.text, "losses": [one.as_record() for one in losses], "flags": done.flags}

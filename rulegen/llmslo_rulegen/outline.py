@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from llmslo_rulegen import durations, measures, promql, templates
 from llmslo_rulegen.alerts import tiers_of
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.lints import written
-from llmslo_rulegen.rule import RecordingRule, Rule
+from llmslo_rulegen.rule import Group, RecordingRule, Rule
 from llmslo_rulegen.slo import CatalogSli, EventsSli, HistogramSli, Sli, Slo, Window
 from llmslo_rulegen.tier import Severity, Tier
 
@@ -27,6 +27,18 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """The records of other tools that are rendered too."""
+
+    sloth: bool = True
+    pyrra: bool = False
+
+    def groups(self, slo: Slo) -> Iterable[Group]:
+        """Return the groups of rules of an SLO."""
+        return groups(slo, sloth=self.sloth, pyrra=self.pyrra)
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """One SLO. Where it stands is not part of what is compared, and neither is how it is written."""
 
@@ -40,14 +52,14 @@ class Outline:
     scrape_s: int = 60
     rules: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # name and expression
     source: Slo | None = field(default=None, compare=False)  # whose rules are made when they are asked for
-    sloth: bool = field(default=True, compare=False)
+    more: More = field(default_factory=More, compare=False)
 
     @property
     def made(self) -> tuple[tuple[str, str], ...]:
         """Name and expression of every rule."""
         if self.source is None:
             return self.rules
-        return tuple(named(rule) for group in groups(self.source, sloth=self.sloth) for rule in group.rules)
+        return tuple(named(rule) for group in self.more.groups(self.source) for rule in group.rules)
 
 
 def named(rule: Rule) -> tuple[str, str]:
@@ -55,7 +67,7 @@ def named(rule: Rule) -> tuple[str, str]:
     return (rule.record if isinstance(rule, RecordingRule) else rule.alert), rule.expr
 
 
-def of_slo(slo: Slo, *, sloth: bool) -> Outline:
+def of_slo(slo: Slo, more: More) -> Outline:
     """Return the outline of what a team wrote."""
     return Outline(
         id=slo.id,
@@ -67,7 +79,7 @@ def of_slo(slo: Slo, *, sloth: bool) -> Outline:
         group_by=slo.group_by,
         scrape_s=slo.scrape_interval_s,
         source=slo,
-        sloth=sloth,
+        more=more,
     )
 
 

@@ -1,7 +1,8 @@
 """What rules cost a Prometheus: the series that they write, and the samples that they read at each evaluation.
 
-Counted from the expressions, for one series a selector and group: a range holds one sample a scrape, of records one an
-evaluation, and a subquery asks as often as its range holds its step.
+Counted from the expressions as Prometheus counts (`totalQueryableSamples` of its query statistics), for one series a
+selector and group: a range holds one sample a scrape, of records one an evaluation, and a subquery holds one a step,
+whatever was read for it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _samples(node: promql_parser.Expr, scrape_s: int) -> float:
         case promql_parser.SubqueryExpr():
             each_s = node.step.total_seconds() if node.step is not None else EVALUATION_S
             length_s = node.range.total_seconds() if node.range is not None else 0.0
-            found = math.ceil(length_s / each_s) * _samples(node.expr, scrape_s)
+            found = math.ceil(length_s / each_s)
         case promql_parser.Call():
             found = sum(_samples(one, scrape_s) for one in node.args)
         case promql_parser.BinaryExpr():

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 
 from llmslo_rulegen import routing, runbook, yaml_text
 from llmslo_rulegen.alerts import plain
+from llmslo_rulegen.alike import alike
 from llmslo_rulegen.file import File
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.headers import header
@@ -33,7 +34,7 @@ def files(slos: Sequence[Slo], options: Options) -> Iterator[File]:
         path = rule_path(service)
         yield _file(path, options, _sources(members), _rules(members, options))
         if options.tests:
-            yield from _tests(members, path, options)
+            yield from _tests(members, options)
     sources = _sources(slos)
     for path, text in sorted({**routing.files(slos), **runbook.pages(slos)}.items()):
         yield _file(path, options, sources, [text])
@@ -67,10 +68,8 @@ def _services(slos: Iterable[Slo]) -> Iterator[tuple[str, list[Slo]]]:
 
 def untested(slos: Iterable[Slo]) -> Iterator[tuple[Slo, str]]:
     """Yield the SLOs that no test file is made for, and why."""
-    from llmslo_rulegen import unit_tests  # noqa: PLC0415 -- as below
-
     for slo in slos:
-        why = unit_tests.skipped(slo)
+        why = _skipped(alike(slo).common)
         if why is not None:
             yield slo, why
 
@@ -94,15 +93,36 @@ def _group(slo: Slo, sloth: bool, pyrra: bool) -> str:  # noqa: FBT001 -- as abo
     return "".join(map(yaml_text.group, groups(slo, sloth=sloth, pyrra=pyrra)))
 
 
-def _tests(members: Sequence[Slo], rules: str, options: Options) -> Iterator[File]:
+def _tests(members: Sequence[Slo], options: Options) -> Iterator[File]:
+    shapes = [alike(slo) for slo in members]
+    count = sum(_count(found.common, options.sloth) for found in shapes)
+    for slo, found in zip(members, shapes, strict=True):
+        if _skipped(found.common) is not None:
+            continue
+        fill = partial(yaml_text.filled, fill=found.texts.__getitem__) if found.texts else str
+        for path, form in zip(test_paths(slo), _test_forms(found.common, options.sloth, count), strict=True):
+            yield _file(path, options, (slo.place.file,), [form.filled(fill)])
+
+
+@lru_cache(maxsize=4096)
+def _skipped(slo: Slo) -> str | None:
     from llmslo_rulegen import unit_tests  # noqa: PLC0415 -- a render without tests need not load what makes them
 
-    count = sum(len(group.rules) for slo in members for group in groups(slo, sloth=options.sloth))
-    for slo in members:
-        if unit_tests.skipped(slo) is None:
-            made = unit_tests.test_files(slo, f"../{rules}", sloth=options.sloth, rules_in_file=count)
-            for path, data in zip(test_paths(slo), made, strict=True):
-                yield _file(path, options, (slo.place.file,), [yaml_text.dump(data)])
+    return unit_tests.skipped(slo)
+
+
+@lru_cache(maxsize=4096)
+def _count(slo: Slo, sloth: bool) -> int:  # noqa: FBT001 -- as above
+    return sum(len(group.rules) for group in groups(slo, sloth=sloth))
+
+
+@lru_cache(maxsize=64)  # of shapes in use at a time; one has 300 KB
+def _test_forms(slo: Slo, sloth: bool, rules: int) -> tuple[Form, ...]:  # noqa: FBT001 -- as above
+    """Return the test files of a shape, among so many rules of its service."""
+    from llmslo_rulegen import unit_tests  # noqa: PLC0415 -- as above
+
+    made = unit_tests.test_files(slo, f"../{rule_path(slo.service)}", sloth=sloth, rules_in_file=rules)
+    return tuple(Form(yaml_text.dump(data), yaml_text.HOLED) for data in made)
 
 
 def _file(path: str, options: Options, sources: tuple[str, ...], chunks: Iterable[str]) -> File:

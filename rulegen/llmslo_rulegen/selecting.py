@@ -22,8 +22,13 @@ def matcher(label: str, choices: tuple[str, ...]) -> Matcher:
     return Matcher(label, Op.MATCH, "|".join(_alternative(choice) for choice in choices))
 
 
+def quoted(text: str) -> str:
+    """Return the pattern that takes this text alone."""
+    return _META.sub(r"\\\1", text)
+
+
 def _alternative(choice: str) -> str:
     if not choice.startswith(REGEX):
-        return _META.sub(r"\\\1", choice)
+        return quoted(choice)
     pattern = choice.removeprefix(REGEX)
     return f"(?:{pattern})" if "|" in pattern or pattern.startswith("(?") else pattern

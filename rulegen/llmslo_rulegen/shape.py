@@ -19,7 +19,7 @@ HOLE = re.compile(f"[{SERVICE}-{chr(_LAST)}]")
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 # What needs no escape in PromQL, nor in YAML between single quotes, nor in a block of Markdown's code.
 _TAME = re.compile(r"[A-Za-z0-9_.:/@%+, |*()?-]+")
-_COMPARED = re.compile(rf"(?P<label>[A-Za-z_]\w*\s*=\s*)\"(?P<value>{_TAME.pattern})\"")
+COMPARED = re.compile(rf"(?P<is>(?P<label>[A-Za-z_]\w*)\s*=\s*)\"(?P<value>{_TAME.pattern})\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def shape(slo: Slo) -> Shape:
     bare = replace(slo, place=Place("", 0))
     if any(map(_PRIVATE.search, _texts(slo))):
         return Shape(bare, {})
-    holes = _Holes()
+    holes = Holes()
     texts = {
         SERVICE: slo.service,
         NAME: slo.name,
@@ -79,7 +79,7 @@ class Form:
 
 
 @dataclass(slots=True)
-class _Holes:
+class Holes:
     """Gives a hole to each text, the same one to the same text, until there are no more."""
 
     texts: dict[str, str] = field(default_factory=dict)
@@ -103,10 +103,10 @@ class _Holes:
 
     def of_compared(self, expression: str) -> str:
         """Return PromQL with holes for the values that labels are equal to."""
-        return _COMPARED.sub(lambda found: f'{found["label"]}"{self.of(found["value"])}"', expression)
+        return COMPARED.sub(lambda found: f'{found["is"]}"{self.of(found["value"])}"', expression)
 
 
-def _nameless(sli: Sli, holes: _Holes) -> Sli:
+def _nameless(sli: Sli, holes: Holes) -> Sli:
     if isinstance(sli, CatalogSli):
         return replace(sli, select=tuple(replace(each, value=holes.of_tame(each.value)) for each in sli.select))
     if isinstance(sli, EventsSli):

@@ -14,11 +14,10 @@ from pathlib import Path
 from llmslo_rulegen.errors import OutputError
 from llmslo_rulegen.file import File
 from llmslo_rulegen.headers import MARK, sources_in
+from llmslo_rulegen.placing import MOST_OF_NAME, TEMPORARY, create
 
 FOLDERS = ("rules", "tests", "alertmanager", "runbooks", "prometheusrule", "vmrule", "mimir", "openslo")
 _HEAD_BYTES = 4096  # a first line is shorter
-_TEMPORARY = ".tmp"  # the ending of what has not its name yet
-_MOST_OF_NAME = 100  # with what is put around it, it still is a file name
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class _Change:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ending = f".{os.urandom(6).hex()}{_TEMPORARY}"
+        self._ending = f".{os.urandom(6).hex()}{TEMPORARY}"
         self._there: dict[Path, Path] = {}  # folder -> where its files are written
         self._waiting: dict[Path, Path] = {}  # written -> target; folders and files
         self.written: list[str] = []
@@ -79,7 +78,7 @@ class _Change:
                 self.unchanged.append(file.path)
                 return
             beside = self._beside(target)
-        _create(beside, raw)
+        create(beside, raw)
         self.written.append(file.path)
 
     def make(self) -> None:
@@ -97,12 +96,13 @@ class _Change:
                 left.unlink()
 
     def _beside(self, target: Path) -> Path:
-        found = target.with_name(f".{target.name[:_MOST_OF_NAME]}{self._ending}")
+        found = target.with_name(f".{target.name[:MOST_OF_NAME]}{self._ending}")
         self._waiting[found] = target
         return found
 
     def _folder_for(self, parent: Path) -> Path:
         """Return `parent` where it is there, else its place in a new folder beside the first that is missing."""
+        _stay_below(self._folder, parent)
         if parent.is_dir():
             return parent
         missing = parent
@@ -120,35 +120,25 @@ class _Change:
         return staged
 
 
+def _stay_below(folder: Path, parent: Path) -> None:
+    """Raise OutputError where a link leads out of `folder`, which may be one itself."""
+    for step in (parent, *parent.parents):
+        if step == folder:
+            return
+        if step.is_symlink():
+            msg = f"{step} is a link, what is written there would stand elsewhere: take it away or give another --out"
+            raise OutputError(msg)
+
+
 def _is_there(path: Path) -> bool:
     return path.is_symlink() or path.exists()
-
-
-def _create(path: Path, raw: bytes) -> None:
-    with path.open("xb", buffering=0) as file:
-        left = memoryview(raw)
-        while left:
-            left = left[file.write(left) :]
-
-
-def write_one(target: Path, text: str) -> None:
-    """Write one file that a user named, whole or not at all; raise OutputError."""
-    beside = target.with_name(f".{target.name[:_MOST_OF_NAME]}.{os.urandom(6).hex()}{_TEMPORARY}")
-    try:
-        _create(beside, text.encode())
-        beside.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        msg = f"cannot write {target}, {error.strerror}: give another --out"
-        raise OutputError(msg) from error
 
 
 def ours(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield path and sources of each file below `folder` that carries our header."""
     for name in FOLDERS:
         for path in sorted((folder / name).glob("**/*")):
-            if path.is_file() and not path.is_symlink() and not path.name.endswith(_TEMPORARY):
+            if path.is_file() and not path.is_symlink() and not path.name.endswith(TEMPORARY):
                 sources = sources_of(path)
                 if sources is not None:
                     yield path.relative_to(folder).as_posix(), sources

@@ -41,11 +41,11 @@ def measure(setting: Setting) -> Iterator[Line]:
         tested.append(run(*command, "check", *files, "--out", str(out), "--no-tests"))
     written = sum(1 for line in (out / "rules").rglob("*.yaml") for text in line.open() if " record:" in text)
     yield Figure(f"render {SLOS} SLOs, cold start included", "s", walls(rendered), Goal(RENDER_S))
-    yield Figure("of it CPU", "s", tuple(cost.cpu_s for cost in rendered))
+    yield Figure("of it CPU", "s", cpu(rendered))
     yield Figure("of it a bare interpreter", "s", walls(idle))
     yield Figure("render, peak", "MB", tuple(cost.peak_mb for cost in rendered), Goal(RENDER_MB))
     yield Figure("check, without promtool", "s", walls(checked), Goal(CHECK_S))
-    yield Figure("of it CPU", "s", tuple(cost.cpu_s for cost in checked))
+    yield Figure("of it CPU", "s", cpu(checked))
     yield Figure("check, with promtool", "s", walls(tested))
     yield Figure("recording rules written", "n", (float(written),))
 
@@ -53,6 +53,11 @@ def measure(setting: Setting) -> Iterator[Line]:
 def walls(costs: list[Cost]) -> tuple[float, ...]:
     """Return the seconds of each run."""
     return tuple(cost.wall_s for cost in costs)
+
+
+def cpu(costs: list[Cost]) -> tuple[float, ...]:
+    """Return the processor seconds of each run, user and system, its children's included."""
+    return tuple(cost.cpu_s for cost in costs)
 
 
 def run(*command: str, path: str | None = None) -> Cost:

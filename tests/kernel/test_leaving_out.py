@@ -33,8 +33,10 @@ CLIENTS = 7
 
 
 @pytest.fixture
-def inside() -> Iterator[Inside]:
-    with Inside("libbpf") as tracer:
+def inside(loader: str) -> Iterator[Inside]:
+    with Inside(loader) as tracer:
+        if not tracer.loader.attaches_at_once:
+            pytest.skip("this kernel has no links of user probes (Linux 6.6): nobody is left out with bcc")
         yield tracer
 
 

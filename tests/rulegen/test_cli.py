@@ -414,3 +414,42 @@ def test_a_reader_that_goes_away_is_no_bug():
         process.stdout.read(1)
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    "words", [["slis"], ["slis", "--json"], ["explain", "slo.yaml"], ["check", "slo.yaml", "--json"]]
+)
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [(">/dev/full", "standard output: No space left on device"), (">&-", "standard output is closed")],
+)
+def test_results_that_cannot_be_written_are_one_clear_line(tmp_path, words, redirection, said):
+    (tmp_path / "slo.yaml").write_text(SPEC)
+    shell = f'"$0" "$@" {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", shell, COMMAND, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_nobody_need_listen_to_what_is_said_beside_the_results(tmp_path):
+    (tmp_path / "slo.yaml").write_text(SPEC)
+    done = subprocess.run(
+        ["sh", "-c", '"$0" check slo.yaml 2>&-', COMMAND], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_a_reader_that_leaves_ends_it_quietly(tmp_path):
+    shell = '"$0" slis --json | head -c 1; exit 0'
+    done = subprocess.run(["sh", "-c", shell, COMMAND], cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == (b"{" if done.stdout == b"{" else b"[", b"")
+
+
+@pytest.mark.parametrize("command", ["render", "check", "test", "diff", "convert"])
+def test_an_empty_path_is_wrong_usage(command, capsys):
+    assert run(command, "slo.yaml", "--out", "", *(["--to", "sloth"] if command == "convert" else []))[0] == 2
+    assert "--out: is empty: give a path" in capsys.readouterr().err

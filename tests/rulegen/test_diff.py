@@ -13,6 +13,8 @@ import pytest
 
 from llmslo_rulegen import reading_cost
 from tests.rulegen.test_cli import COMMAND, run
+from tests.rules.backend import Series, lacks, storage
+from tests.rules.counters import EPOCH_S
 
 BASE = """\
 version: llmslo/v1
@@ -351,6 +353,34 @@ def test_files_are_compared_with_what_was_rendered_of_them(name):
             assert sentence in text, text
 
 
+@pytest.mark.parametrize("option", ["--pyrra", "--no-sloth-compat"])
+def test_what_was_rendered_with_an_option_is_compared_with_it(option):
+    Path("slo.yaml").write_text(BASE)
+    run("render", "slo.yaml", "--out", "out", "--no-tests", option)
+    assert run("diff", "slo.yaml", "--out", "out", option) == (0, "")
+    assert run("diff", "slo.yaml", "--out", "out")[1].endswith("2 changed\n")
+
+
+SLOTH = """\
+version: prometheus/v1
+service: bot
+slos:
+  - name: calls
+    objective: 99.9
+    sli: {events: {error_query: 'sum(rate(e_total[{{.window}}]))', total_query: 'sum(rate(c_total[{{.window}}]))'}}
+    alerting: {name: Calls}
+"""
+
+
+def test_the_window_of_sloths_files_is_given_as_everywhere():
+    Path("slo.yaml").write_text(SLOTH)
+    run("render", "slo.yaml", "--out", "out", "--no-tests", "--sloth-period", "28d")
+    assert run("diff", "slo.yaml", "--out", "out", "--sloth-period", "28d") == (0, "")
+    assert "window 28d -> 30d" in run("diff", "slo.yaml", "--out", "out")[1]
+    _, text = diff(SLOTH, SLOTH.replace("99.9", "99"), "--sloth-period", "28d")
+    assert "40m -> 6h43m of total outage" in text  # of 28 days: 40 min 19 s and 403 min 12 s
+
+
 def test_an_edited_rule_is_seen_and_other_files_are_left_out():
     Path("slo.yaml").write_text(BASE)
     run("render", "slo.yaml", "--out", "out", "--no-tests")
@@ -362,9 +392,39 @@ def test_an_edited_rule_is_seen_and_other_files_are_left_out():
     assert text.endswith("1 changed\n")
 
 
+READ = (
+    "x",
+    "x offset 5m",
+    "x + on () x",
+    "x or x",
+    "sum(x) and on () (x > 1e9)",
+    "sum_over_time(x[1h])",
+    "increase(x[5m])",
+    "max_over_time(x[1h:5m])",
+    "last_over_time((x offset 10m)[39m59s999ms:20m])",
+    "sum_over_time(last_over_time((x offset 10m)[39m59s999ms:20m])[2h59m59s999ms:1h])",
+    "max without (replica) (last_over_time(x[1h])) - (min_over_time(x[15m] offset 1h) or x)",
+    "label_replace(x, 'a', 'b', '', '') or label_replace(-x, 'a', 'c', '', '')",
+    "vector(time() % 3600) < 1800",
+    "absent(x) or group(x == 0)",
+)
+
+
+@pytest.mark.skipif(lacks() is not None, reason=str(lacks()))
 def test_samples_are_counted_as_prometheus_counts_them():
+    counted = Series("x", {"job": "a"}, [(EPOCH_S + at_s, at_s) for at_s in range(0, 6 * 3600 + 1, 30)])
+    at_s = EPOCH_S + 5 * 3600 + 10  # between two samples and off every step
+    with storage() as stored:
+        stored.fill([counted])
+        with stored.served() as server:
+            read = {each: server.query(each, at_s).touched for each in READ}
+    assert {each: reading_cost.cost([("a", each)], 30).samples for each in READ} == read
+
+
+def test_the_cost_of_rules_is_the_sum_of_theirs():
     rules = [("a", "sum_over_time(x[1h]) + y"), ("b", "max_over_time(slo:x[5m:1m])"), ("c", "1")]
     assert reading_cost.cost(rules, 30) == reading_cost.Cost(3, 3, 120 + 1 + 5)
+    assert reading_cost.cost([("a", "sum_over_time(slo:x[1h])")], 30).samples == 60
 
 
 def test_an_outline_of_many_slos_does_not_render_them():

@@ -186,7 +186,7 @@ def test_objects_in_other_files_are_found():
         (pyrra(ratio("a", "c"), window="1h"), "cannot be a window"),
         (pyrra(ratio("a", "c"), windows="1h"), "unknown key `windows`: did you mean window?"),
         (openslo(GOOD), "`objectives` is needed as a list of one or more"),
-        (openslo(GOOD, {"target": 99}), "outside of 50 to 99.99"),
+        (openslo(GOOD, {"target": 0.3}), "30 is outside of 50 to 99.99"),
         (openslo(GOOD, {"target": 0.99, "targetPercent": 99}), "one of target (a share) and targetPercent"),
         (openslo(GOOD, {"target": 0.99}, method="Sometimes"), "write one of Occurrences, Timeslices"),
         (openslo(GOOD, {"target": 0.99}, method="Timeslices"), "Timeslices need a timeSliceTarget"),
@@ -279,3 +279,60 @@ def test_whatever_stands_in_a_document_is_read_or_refused(which, data):
     said = reading.read({"a.yaml": written.encode()})
     assert all(finding.file == "a.yaml" and finding.text for finding in said.findings)
     assert all("/" not in promise.id for promise in said.slos)
+
+
+SERVED = {
+    "uid": "a-b",
+    "resourceVersion": "5",
+    "generation": 1,
+    "creationTimestamp": "2026-01-01T00:00:00Z",
+    "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}],
+    "finalizers": [],
+}
+
+
+def served(found):
+    """Return an object as an API server gives it."""
+    return {**found, "metadata": {**found["metadata"], "namespace": "monitoring", **SERVED}, "status": {"ready": True}}
+
+
+BAD_CALLS = ratio('calls_total{code=~"5.."}', "calls_total")
+
+
+@pytest.mark.parametrize("made", [documents.level(slo()), pyrra(BAD_CALLS), openslo(GOOD, {"target": 0.99})])
+def test_objects_of_a_cluster_are_those_of_files(made):
+    alone = {**made, "metadata": {**made["metadata"], "namespace": "monitoring"}}
+    wanted = one(text(served(alone)))
+    for kind in ("List", f"{made['kind']}List"):
+        bare = {key: value for key, value in served(made).items() if key not in {"apiVersion", "kind"}}
+        items = [bare] if kind != "List" else [served(made)]
+        group = "v1" if kind == "List" else made["apiVersion"]
+        found = one(text({"apiVersion": group, "kind": kind, "metadata": {"resourceVersion": ""}, "items": items}))
+        for key in ("service", "name", "sli", "objective", "window", "alerting"):
+            assert getattr(found, key) == getattr(wanted, key), key
+
+
+def test_what_else_a_list_of_a_cluster_holds_is_refused_with_its_line():
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    found = {"apiVersion": "v1", "kind": "List", "items": [pyrra(BAD_CALLS), other]}
+    line = text(found).splitlines().index("  - apiVersion: v1") + 1
+    assert [said.split(": error: ")[0] for said in errors(text(found))] == [f"0.yaml:{line}"]
+    assert [said.split(": error: ")[0] for said in errors("{apiVersion: v1, kind: List, items: []}")] == ["0.yaml:1"]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [(99, "write 0.99, or targetPercent"), (99.9, "write 0.999,"), (1, "write one such as 0.99"), (-1, "such as 0.99")],
+)
+def test_a_target_in_percent_is_said_to_be_one(target, said):
+    (error,) = errors(text(openslo(GOOD, {"target": target})))
+    assert f"`target` is {target}, a share above 0 and below 1 is needed: " in error
+    assert said in error
+
+
+def test_a_policy_may_be_referred_to_by_its_name_alone():
+    told = [
+        read(text(openslo(GOOD, {"target": 0.99}, alertPolicies=[way]))).findings
+        for way in ("fast", {"alertPolicyRef": "fast"})
+    ]
+    assert ["no AlertPolicy is called fast" in " ".join(map(str, each)) for each in told] == [True, True]

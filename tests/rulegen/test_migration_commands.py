@@ -65,6 +65,12 @@ def test_a_flag_that_the_target_needs_is_printed(file, capsys):
     assert "give sloth the flag --default-slo-period=28d" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["render", "check", "test", "explain", "convert", "compare", "diff", "backfill"])
+def test_every_command_that_reads_files_takes_the_window_of_sloths(command, capsys):
+    assert run(command, "--help")[0] == 0
+    assert "--sloth-period 30d" in capsys.readouterr().out
+
+
 def test_a_conversion_goes_to_a_file_whole_or_not_at_all(file, tmp_path, capsys):
     path = file(text(sloth(slo())))
     assert run("convert", path, "--to", "llmslo", "--out", tmp_path / "ours.yaml") == (0, "")

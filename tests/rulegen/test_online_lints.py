@@ -11,9 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from llmslo_rulegen.errors import ServerError
 from llmslo_rulegen.lints.every import LINTS
 from llmslo_rulegen.lints.lint import Need
-from llmslo_rulegen.prometheus import Prometheus, ServerError
+from llmslo_rulegen.prometheus import Prometheus
 from tests.rulegen.test_cli import run
 from tests.rulegen.test_lints import HEAD, ONE, TTFT, checked
 from tests.rules.backend import Series, lacks, storage

@@ -51,6 +51,18 @@ def test_links_and_folders_in_the_way_stop_everything(tmp_path):
     assert tree(tmp_path) == {"elsewhere": OURS, "rules/c.yaml": OURS}
 
 
+def test_a_folder_that_is_a_link_leads_nowhere_else(tmp_path):
+    for name in ("elsewhere", "out", "real"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "out/rules").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match=r"out/rules is a link, what is written there would stand elsewhere"):
+        write(tmp_path / "out", {"tests/a.yaml": OURS, "rules/deep/a.yaml": OURS})
+    assert tree(tmp_path) == {}
+    (tmp_path / "link").symlink_to("real")
+    assert write(tmp_path / "link", {"rules/a.yaml": OURS}).written == ("rules/a.yaml",)
+    assert tree(tmp_path / "real") == {"rules/a.yaml": OURS}
+
+
 def test_nothing_is_half_written_when_one_file_cannot_be(tmp_path):
     (tmp_path / "tests").write_text("a file where a folder is needed")
     (tmp_path / "rules").mkdir()
@@ -128,7 +140,7 @@ def test_folders_that_are_missing_are_made_and_nothing_else(tmp_path, monkeypatc
 
 def test_a_folder_that_cannot_come_leaves_no_other(tmp_path):
     (tmp_path / "tests").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match=r"cannot write .*tests, a file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="tests is a link"):
         write(tmp_path, {"rules/a.yaml": OURS, "tests/b.yaml": OURS})
     assert [path.name for path in tmp_path.iterdir()] == ["tests"]
 

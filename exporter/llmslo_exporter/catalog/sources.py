@@ -10,7 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import accumulate, repeat
 
-from llmslo_exporter.catalog.metrics import BUILD_INFO, ROLE, Label, Metric, MetricType
+from llmslo_exporter.catalog.metrics import (
+    BUILD_INFO,
+    MODEL,
+    OPERATION,
+    PROVIDER,
+    ROLE,
+    STREAM,
+    WORKLOAD,
+    Label,
+    Metric,
+    MetricType,
+)
 from llmslo_exporter.catalog.slis import SLIS, Part, Selection, Sli, count, within
 
 
@@ -308,6 +319,17 @@ SOURCES = (
 BY_SOURCE = {found.name: found for found in SOURCES}
 # Labels that an SLI must be of one value of, else what passes a proxy counts twice, with the default.
 ONE_OF = {OWN: (ROLE, "client")}
+# What of a call a label may tell: the first one that a metric has. OpenTelemetry's metrics have the service as `job`,
+# once OTLP has become Prometheus; it is no label of the metric itself.
+JOB = Label("job", "service.name, as OTLP becomes Prometheus")
+JOBS = frozenset(name for name in BY_SOURCE if name.startswith("otel-"))
+TELLING = {
+    "operation": (_OPERATION, OPERATION),
+    "provider": (_PROVIDER_NAME, _SYSTEM, PROVIDER, _LITELLM_LABELS[2]),
+    "model": (_REQUEST_MODEL, MODEL, _VLLM_LABELS[0], _LITELLM_LABELS[0]),
+    "stream": (STREAM,),
+    "service": (WORKLOAD,),
+}
 
 
 def source(name: str) -> Source:

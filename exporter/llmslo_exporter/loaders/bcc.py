@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
-from llmslo_exporter.loaders.loader import Sample
+from llmslo_exporter.loaders import uprobe_multi
+from llmslo_exporter.loaders.loader import Sample, detach_all
 from llmslo_exporter.loaders.sources import HEADERS, SOURCE, bpf_file
 
 _PAGE_BYTES = 4096
@@ -102,7 +103,6 @@ class BccLoader:
     """The programs, compiled and loaded. Raises SetupError or KernelError when they cannot be."""
 
     name = "bcc"
-    attaches_at_once = False
 
     def __init__(self) -> None:
         os.environ.setdefault("BCC_KERNEL_SOURCE", str(bpf_file(HEADERS)))
@@ -114,6 +114,9 @@ class BccLoader:
         self._bcc: Any = bcc
         self._lib: Any = bcc.libbcc.lib
         self._links: dict[int, tuple[str, bytes]] = {}
+        # Else every probe goes through a file of tracefs: too slow for one more at the start of each process.
+        self.attaches_at_once = uprobe_multi.is_supported()
+        self._own: list[int] = []  # descriptors of programs that were loaded without BCC
         self._numbers = itertools.count()
         self._sample: Any = None
         bounded = not _has_may_goto()
@@ -125,21 +128,19 @@ class BccLoader:
             source = self._load(bounded=True)  # Linux 6.12 has may_goto, but its verifier walks the loop past its limit
         self._tables: dict[str, Any] = {name: self._bpf[name.encode()] for name in _TABLE.findall(source)}
         for table, program in _JUMPS.items():
-            self.update(table, bytes(4), self._functions[program].fd.to_bytes(4, "little"))
+            self.update(table, bytes(4), self._functions[program].to_bytes(4, "little"))
 
     def _load(self, *, bounded: bool) -> str:
         """Compile and load; return the source. Raises KernelError when the kernel refuses."""
         source, bpf = translate(bounded=bounded), None
-        functions: dict[str, Any] = {}
+        functions: dict[str, int] = {}
         with _stderr_caught() as caught:
             try:
                 bpf = self._bcc.BPF(text=source.encode(), debug=0, cflags=["-Wno-everything"])
                 for kind, name in _PROGRAM.findall(source):
-                    program_type = self._bcc.BPF.RAW_TRACEPOINT if kind == "RAW" else self._bcc.BPF.KPROBE
-                    functions[name] = bpf.load_func(name.encode(), program_type)
+                    functions[name] = self._function(bpf, kind, name)
             except Exception as error:  # BCC raises bare Exception for a refused program
-                if bpf is not None:
-                    bpf.cleanup()
+                self._unload(bpf)
                 caught.seek(0)
                 said = [line.strip() for line in caught if line.strip()]
                 msg = f"BCC could not load the programs: {said[0] if said else error}"
@@ -148,11 +149,31 @@ class BccLoader:
         self._functions = functions
         return source
 
+    def _function(self, bpf: Any, kind: str, name: str) -> int:  # noqa: ANN401 -- bcc has no types
+        """Load one program and return its descriptor."""
+        if kind == "RAW":
+            return int(bpf.load_func(name.encode(), self._bcc.BPF.RAW_TRACEPOINT).fd)
+        if self.attaches_at_once:
+            self._own.append(uprobe_multi.loaded(name, bpf.dump_func(name.encode())))
+            return self._own[-1]
+        return int(bpf.load_func(name.encode(), self._bcc.BPF.KPROBE).fd)
+
+    def _unload(self, bpf: Any) -> None:  # noqa: ANN401 -- bcc has no types
+        """Let go of what was loaded, with BCC and without."""
+        while self._own:
+            os.close(self._own.pop())
+        if bpf is not None:
+            bpf.cleanup()
+
     def attach_probe(self, program: str, path: str, offset: int, *, is_return: bool, pid: int = 0) -> object:
         """Put a (return) probe at a file's offset, for every process that maps it or for one."""
+        if self.attaches_at_once:
+            link = uprobe_multi.attach(self._functions[program], path, offset, is_return=is_return, pid=pid)
+            self._links[link] = ("link", b"")
+            return link
         event = f"{program}_{next(self._numbers)}_{os.getpid()}".encode()  # a removed one may stand a while
         fd = self._lib.bpf_attach_uprobe(
-            self._functions[program].fd, int(is_return), event, path.encode(), offset, pid or -1, 0
+            self._functions[program], int(is_return), event, path.encode(), offset, pid or -1, 0
         )
         if fd < 0:
             msg = f"cannot attach {program} to {path} at {offset:#x}: {os.strerror(ctypes.get_errno())}"
@@ -165,7 +186,7 @@ class BccLoader:
         if program not in self._functions:  # probes.FALLBACK: it needs BTF relocations
             msg = "the kernel lacks the tracepoints of sockets, and what stands in needs --loader=libbpf"
             raise KernelError(msg)
-        fd = self._lib.bpf_attach_raw_tracepoint(self._functions[program].fd, tracepoint.encode())
+        fd = self._lib.bpf_attach_raw_tracepoint(self._functions[program], tracepoint.encode())
         if fd < 0:
             msg = f"cannot attach {program} to tracepoint {tracepoint}"
             raise KernelError(msg)
@@ -230,7 +251,7 @@ class BccLoader:
 
     def programs(self) -> dict[str, int]:
         """Return the descriptor of each loaded program."""
-        return {name: function.fd for name, function in self._functions.items()}
+        return dict(self._functions)
 
     def enable_stats(self) -> int:
         """Let the kernel time all BPF programs until the returned descriptor is closed."""
@@ -244,6 +265,5 @@ class BccLoader:
 
     def close(self) -> None:
         """Detach and unload everything."""
-        for link in tuple(self._links):
-            self.detach(link)
-        self._bpf.cleanup()
+        detach_all(self, self._links)
+        self._unload(self._bpf)

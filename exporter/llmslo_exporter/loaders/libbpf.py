@@ -8,17 +8,15 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any, cast
 
 from llmslo_exporter.errors import KernelError, SetupError
 from llmslo_exporter.loaders import uprobe_multi
-from llmslo_exporter.loaders.loader import Sample
+from llmslo_exporter.loaders.loader import Sample, detach_all
 from llmslo_exporter.loaders.sources import OBJECT, bpf_file
 
-DETACHING = 16  # threads
 _PROBE_SECTIONS = {b"uprobe", b"uretprobe"}
 _SAMPLE = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 _PRINT = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
@@ -246,9 +244,7 @@ class LibbpfLoader:
         if self._ring:
             self._lib.ring_buffer__free(self._ring)
             self._ring = None
-        with ThreadPoolExecutor(DETACHING) as threads:  # each waits for the kernel's grace periods
-            for _ in threads.map(self.detach, tuple(self._links)):
-                pass
+        detach_all(self, self._links)
         if self._object:
             self._lib.bpf_object__close(self._object)
             self._object = 0

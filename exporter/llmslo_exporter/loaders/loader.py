@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+DETACHING = 16  # threads
 Sample = Callable[[bytes], object]  # sees one record; False leaves the others for later
 
 
@@ -58,3 +60,10 @@ class Loader(Protocol):
 
     def close(self) -> None:
         """Detach and unload everything."""
+
+
+def detach_all(loader: Loader, links: Iterable[object]) -> None:
+    """Remove probes side by side: each waits for the kernel's grace periods."""
+    with ThreadPoolExecutor(DETACHING) as threads:
+        for _ in threads.map(loader.detach, tuple(links)):
+            pass

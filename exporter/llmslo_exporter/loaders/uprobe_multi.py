@@ -21,6 +21,7 @@ _LINK = struct.Struct("<IIIIQQQQIII4x")
 _LOAD = struct.Struct("<IIQQIIQII16sII")
 _PROG_LOAD, _KPROBE, _NO_PID = 5, 2, 0xFFFFFFFF
 _RETURN_ZERO = struct.pack("<BBhi", 0xB7, 0, 0, 0) + struct.pack("<BBhi", 0x95, 0, 0, 0)
+_INSTRUCTION_BYTES, _NAME_BYTES = 8, 15
 _BTF = Path("/sys/kernel/btf/vmlinux")
 _KERNEL_TYPE = b"\0bpf_uprobe_multi_link\0"
 
@@ -35,15 +36,25 @@ def is_supported() -> bool:
         return False
 
 
-def _is_by_process() -> bool:
-    """Ask as libbpf does: kernels that took the pid for a thread's (6.6.0 to 6.6.32, 6.9) look at the path first."""
-    code, license_ = ctypes.create_string_buffer(_RETURN_ZERO), ctypes.create_string_buffer(b"GPL")
+def loaded(name: str, instructions: bytes) -> int:
+    """Load a program for such links and return its descriptor; BCC loads for others only. Raises KernelError."""
+    code, license_ = ctypes.create_string_buffer(instructions, len(instructions)), ctypes.create_string_buffer(b"GPL")
     load = _LOAD.pack(
-        *(_KPROBE, len(_RETURN_ZERO) // 8, ctypes.addressof(code), ctypes.addressof(license_)),
-        *(0, 0, 0, 0, 0, b"", 0, ATTACH_TYPE),
+        *(_KPROBE, len(instructions) // _INSTRUCTION_BYTES, ctypes.addressof(code), ctypes.addressof(license_)),
+        *(0, 0, 0, 0, 0, name.encode()[:_NAME_BYTES], 0, ATTACH_TYPE),
     )
     program = int(_syscall(_NR_BPF, _PROG_LOAD, load, len(load)))
     if program < 0:
+        msg = f"the kernel refused {name}: {os.strerror(ctypes.get_errno())}"
+        raise KernelError(msg)
+    return program
+
+
+def _is_by_process() -> bool:
+    """Ask as libbpf does: kernels that took the pid for a thread's (6.6.0 to 6.6.32, 6.9) look at the path first."""
+    try:
+        program = loaded("asks", _RETURN_ZERO)
+    except KernelError:
         return False
     try:
         os.close(attach(program, "/", 0, is_return=False, pid=_NO_PID))

@@ -15,6 +15,12 @@ from llmslo_rulegen.foreign.node import UNSUPPORTED, Node
 V1, ALPHA = "openslo/v1", "openslo/v1alpha"
 KINDS = ("SLO", "SLI", "DataSource", "Service", "AlertPolicy", "AlertCondition", "AlertNotificationTarget")
 PROMETHEUS = ("prometheus", "thanos", "mimir", "cortex", "victoriametrics")
+PERCENT = 100
+# What an API server adds to an object that it holds; nothing of it is about the SLO.
+OF_A_SERVER = (
+    *("namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields"),
+    *("finalizers", "ownerReferences"),
+)
 _SLICE = re.compile(r"([1-9][0-9]{0,5})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": durations.DAY_S}
 
@@ -23,7 +29,7 @@ Objects = Mapping[tuple[str, str], Node]
 
 def drafts(top: Node, objects: Objects) -> Iterator[Draft]:
     """Yield one SLO for each objective; of the kinds that are only referred to there are none."""
-    if not top.keys("apiVersion", "kind", "metadata", "spec"):
+    if not top.keys("apiVersion", "kind", "metadata", "spec", "status"):
         return
     if top.at("kind").one_of(*KINDS) != "SLO":
         return
@@ -54,7 +60,7 @@ def drafts(top: Node, objects: Objects) -> Iterator[Draft]:
 
 def _about(draft: Draft, top: Node, suffix: str) -> None:
     metadata, spec = top.at("metadata"), top.at("spec")
-    if not metadata.keys("name", "displayName", "labels", "annotations"):
+    if not metadata.keys("name", "displayName", "labels", "annotations", *OF_A_SERVER):
         return
     name, service = metadata.at("name").needed(), spec.at("service").needed()
     draft.put("name", name and name + suffix, metadata.at("name"))
@@ -90,7 +96,10 @@ def _objective(draft: Draft, objective: Node) -> None:
         objective.error("one of target (a share) and targetPercent is needed")
         return
     found = objective.at(given[0]).number()
-    if found is not None:
+    if found is not None and given == ["target"] and not 0 < found < 1:
+        fix = f"write {found / 100:f}, or targetPercent" if 1 < found < PERCENT else "write one such as 0.99"
+        objective.at("target").error(f"`target` is {found:f}, a share above 0 and below 1 is needed: {fix}")
+    elif found is not None:
         percent = found if given == ["targetPercent"] else found * 100
         draft.put("objective", percent.normalize() + 0, objective.at(given[0]))
 

@@ -62,12 +62,14 @@ def _object(
     node: Node, ref: str, kind: str, objects: Mapping[tuple[str, str], Node]
 ) -> tuple[Node | None, Node | None]:
     """Return spec and metadata of an object that stands here or is referred to."""
-    if ref not in node:
+    # A name alone is how v1alpha refers to a policy.
+    named = node if isinstance(node.value, str) else node.at(ref)
+    if named.value is None:
         return (node.at("spec"), node.at("metadata")) if node.keys("kind", "metadata", "spec") else (None, None)
-    name = node.at(ref).needed()
+    name = named.needed()
     found = objects.get((kind, name))
     if found is None:
-        node.at(ref).lost(f"no {kind} is called {name[:60]}: give the file that holds it as well")
+        named.lost(f"no {kind} is called {name[:60]}: give the file that holds it as well")
         return None, None
     return found.at("spec"), found.at("metadata")
 

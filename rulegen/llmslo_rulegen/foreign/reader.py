@@ -14,6 +14,7 @@ from llmslo_rulegen.foreign.windows import Catalog
 from llmslo_rulegen.located import Document, Map, Seq
 from llmslo_rulegen.slo import Window
 
+_LIST = "List"  # how the kind of a list of objects ends
 _GROUPS = (sloth.GROUP, pyrra.GROUP, openslo.V1, openslo.ALPHA)
 
 
@@ -90,9 +91,33 @@ def _kind(top: Node) -> tuple[str, str]:
 
 
 def _single(document: Document) -> Iterator[Document]:
-    """Yield the objects of a document, which may be a list of them."""
-    if not isinstance(document.value, Seq):
+    """Yield the objects of a document, which may be a list of them, or a List as kubectl prints it."""
+    items = _items(document.value)
+    if items is None:
         yield document
         return
-    for number, value in enumerate(document.value):
-        yield Document(document.file, document.value.lines[number], value)
+    for number, value in enumerate(items):
+        yield Document(document.file, items.lines[number], _typed(value, document.value))
+
+
+def _items(value: object) -> Seq | None:
+    """Return the objects that `value` holds; None: it is one itself."""
+    if isinstance(value, Seq):
+        return value
+    if not isinstance(value, Map) or not str(value.get("kind", "")).endswith(_LIST):
+        return None
+    found = value.get("items")
+    return found if isinstance(found, Seq) and found else None
+
+
+def _typed(value: object, of: object) -> object:
+    """Return an object of a list with the type that the list has where it says none itself, as an API server does."""
+    kind = str(of.get("kind")).removesuffix(_LIST) if isinstance(of, Map) else ""
+    if not isinstance(of, Map) or not isinstance(value, Map) or not kind or value.keys() & {"apiVersion", "kind"}:
+        return value
+    found = Map()
+    for key, each in (("apiVersion", of["apiVersion"]), ("kind", kind)):
+        found[key], found.lines[key] = each, of.lines[key]
+    found |= value
+    found.lines |= value.lines
+    return found

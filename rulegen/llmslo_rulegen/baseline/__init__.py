@@ -1,0 +1,1 @@
+"""What is normal: calls summed up by hour, mergeable, small."""

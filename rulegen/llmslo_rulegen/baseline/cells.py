@@ -1,0 +1,29 @@
+"""Cells as they come from what is summed up already, bounded as calls are."""
+
+from __future__ import annotations
+
+from llmslo_rulegen.baseline import gathering
+from llmslo_rulegen.baseline.baseline import Baseline
+from llmslo_rulegen.baseline.cell import Cell, Kind, merged
+from llmslo_rulegen.baseline.gathering import OTHERS
+
+
+class Cells:
+    """Takes cells by kind and hour and adds up those of the same; what comes after `MAX_KINDS` kinds is `_other`."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[Kind, int], Cell] = {}
+        self._kinds: set[Kind] = set()
+
+    def add(self, kind: Kind, hour: int, cell: Cell) -> None:
+        """Count a cell in."""
+        if kind not in self._kinds and len(self._kinds) >= gathering.MAX_KINDS:
+            kind = Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
+        else:
+            self._kinds.add(kind)
+        at = kind, hour
+        self._cells[at] = merged((self._cells[at], cell)) if at in self._cells else cell
+
+    def baseline(self) -> Baseline:
+        """Return what was added."""
+        return Baseline(self._cells)

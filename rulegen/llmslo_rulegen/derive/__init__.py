@@ -1,0 +1,1 @@
+"""SLOs proposed from a baseline, with reasons."""

@@ -1,0 +1,1 @@
+"""What traces tell of LLM calls: readers of every format, one value a call."""

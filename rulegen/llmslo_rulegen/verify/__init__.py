@@ -1,0 +1,1 @@
+"""Traces held against SLOs, and SLOs against faults put into traces."""

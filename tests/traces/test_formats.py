@@ -1,0 +1,212 @@
+"""Every format, cut anywhere, tells the same calls."""
+
+import gzip
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmslo_rulegen.baseline import saved
+from llmslo_rulegen.baseline.survey import of_calls, survey
+from llmslo_rulegen.traces import files, messages, packing, reading
+from llmslo_rulegen.traces.call import Call, Skipped
+from llmslo_rulegen.traces.messages import zstd
+from llmslo_rulegen.traces.packing import Format
+from tests.traces import written
+from tests.traces.written import BEGIN_NS, FORMATS, US, Told
+
+STREAM = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.request.stream": True,
+    "gen_ai.response.time_to_first_chunk": 0.25,
+    "gen_ai.usage.input_tokens": 1200,
+    "gen_ai.usage.output_tokens": 41,
+    "gen_ai.response.finish_reasons": ["stop"],
+    "gen_ai.input.messages": '[{"role":"user","parts":["a \\"quote\\", a \\\\ and {brackets] of U+2028 \u2028"]}]',
+}
+PLAIN = {"gen_ai.operation.name": "embeddings", "gen_ai.system": "openai", "gen_ai.request.model": "small"}
+FAILED = (BEGIN_NS + 1_000_000_000, "exception", {"exception.type": "openai.RateLimitError"})
+SPANS = (
+    Told("chat", "chat gpt-4o", BEGIN_NS, BEGIN_NS + 2_250_000_000, STREAM, span="00000000000000a1"),
+    Told("search", "embeddings small", BEGIN_NS, BEGIN_NS + 30_000_000, PLAIN, span="00000000000000a2"),
+    Told(
+        *(None, "chat gpt-4o", BEGIN_NS, BEGIN_NS + 5_000_000, PLAIN),
+        is_error=True,
+        message="429",
+        events=[FAILED],
+        span="00000000000000a3",
+    ),
+    Told("chat", "GET /", BEGIN_NS, BEGIN_NS + 9_000, {"http.request.method": "GET"}, span="00000000000000a4"),
+)
+CALLS = [
+    Call(
+        *("otel-genai-b", "chat", "chat", "openai", "gpt-4o"),
+        stream=True,
+        start_ns=BEGIN_NS,
+        duration_s=2.25,
+        ttft_s=0.25,
+        tpot_s=0.05,
+        input_tokens=1200,
+        output_tokens=41,
+        finish="stop",
+    ),
+    Call(
+        *("otel-genai-a", "search", "embeddings", "openai", "small"), stream=False, start_ns=BEGIN_NS, duration_s=0.03
+    ),
+    Call(
+        *("otel-genai-a", "unknown_service", "embeddings", "openai", "small"),
+        stream=False,
+        start_ns=BEGIN_NS,
+        duration_s=0.005,
+        error="rate_limited",
+    ),
+    Skipped.NOT_LLM,
+]
+EACH = pytest.mark.parametrize("write", [pytest.param(write, id=name) for name, write in FORMATS.items()])
+
+
+def quiet(name, count):
+    """Tell nobody."""
+
+
+def told(path):
+    return list(reading.calls([path], quiet))
+
+
+def in_any_order(found):
+    return Counter(map(repr, found))
+
+
+@EACH
+def test_a_format_tells_every_call(write, tmp_path):
+    path = tmp_path / "spans"
+    path.write_bytes(write(SPANS))
+    assert in_any_order(told(path)) == in_any_order(CALLS)
+
+
+def _pieces_of(data, found, cuts):
+    bounds = [0, *cuts, len(data)]
+    blocks = iter([data[start:end] for start, end in pairwise(bounds)])
+    if found is Format.OTLP_PROTO:
+        return packing._messages("x", blocks)
+    if found is Format.OTLP and packing._has_lines(data):
+        return packing._lines("x", blocks)
+    return packing._runs("x", found, blocks, packing._NAMES[found] if packing._NAMED.search(data) else ())
+
+
+UNZIPPED = pytest.mark.parametrize(
+    "write", [pytest.param(write, id=name) for name, write in FORMATS.items() if " of several " not in name]
+)
+
+
+@UNZIPPED
+def test_calls_do_not_depend_on_read_sizes(write):
+    data = write(SPANS[::3]).removeprefix(b"\xef\xbb\xbf")
+    expected = in_any_order(CALLS[::3])
+    found = packing.sniff(data)
+    for cut in range(len(data) + 1):
+        calls = [call for piece in _pieces_of(data, found, (cut,)) for call in reading.of_piece(piece)]
+        assert in_any_order(calls) == expected, cut
+    every = [call for piece in _pieces_of(data, found, range(1, len(data))) for call in reading.of_piece(piece)]
+    assert in_any_order(every) == expected
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_packed_bytes_do_not_depend_on_read_sizes(pack):
+    members = (pack(b"first "), pack(b""), pack(b"second" * 50))
+    data = b"".join(members)
+    for cut in range(4, len(data) + 1):  # the first read of a file is never so short
+        assert b"".join(files._plain(iter([data[:cut], data[cut:]]))) == b"first " + b"second" * 50
+    ends = {len(members[0]), len(members[0] + members[1])}
+    for end in set(range(4, len(data))) - ends:
+        with pytest.raises((EOFError, zstd.ZstdError)):
+            list(files._plain(iter([data[:end]])))
+
+
+@pytest.mark.parametrize("write", [written.message, written.framed, written.framed_zstd])
+def test_a_message_that_is_cut_short_is_an_error(write):
+    data = write(SPANS)
+    whole = {len(data), 0}
+    if write is written.message:  # fields of a message are messages by themselves
+        whole |= {len(written.message(SPANS[:count])) for count in range(1, len(SPANS))}
+    else:
+        whole |= {len(write(SPANS[:count])) for count in range(1, len(SPANS))}
+    for end in range(8, len(data)):
+        if end not in whole:
+            with pytest.raises(packing.DocumentError):
+                list(messages.cut(iter([data[:end]])))
+
+
+def test_a_document_that_is_cut_short_is_an_error(tmp_path):
+    data = written.document(SPANS)
+    path = tmp_path / "spans.json"
+    for end in range(40, len(data), 7):
+        path.write_bytes(data[:end])
+        with pytest.raises(files.TraceFileError):
+            told(path)
+
+
+WORDS = st.sampled_from(["gpt-4o", "claude", "", "a/b:c", 'x"y', "ü\\", "\u2028{["])
+NUMBERS = st.integers(0, 200_000)
+
+
+@st.composite
+def spans(draw):
+    """Spans of all kinds, in whole microseconds: Jaeger knows no others."""
+    found = []
+    for number in range(draw(st.integers(1, 6))):
+        start = BEGIN_NS + draw(st.integers(0, 10**10)) * US
+        held = {"gen_ai.operation.name": draw(st.sampled_from(["chat", "embeddings", "execute_tool", "own"]))}
+        held |= {"gen_ai.provider.name": draw(WORDS), "gen_ai.request.model": draw(WORDS)}
+        if draw(st.booleans()):
+            held |= {"gen_ai.usage.input_tokens": draw(NUMBERS), "gen_ai.usage.output_tokens": draw(NUMBERS)}
+        if draw(st.booleans()):
+            first = draw(st.integers(0, 5_000_000)) / 1_000_000
+            held |= {"gen_ai.request.stream": True, "gen_ai.response.time_to_first_chunk": first}
+            held["gen_ai.response.finish_reasons"] = draw(st.sampled_from([["stop"], ["length", "stop"], []]))
+        is_error = draw(st.booleans())
+        events = [(start + US, "exception", {"exception.type": "x.RateLimitError"})] if is_error else []
+        end = start + draw(st.integers(0, 10**7)) * US
+        service = draw(st.sampled_from(["chat", "search", None]))
+        message = draw(st.sampled_from(["", "DEADLINE_EXCEEDED", 'a "b"'])) if is_error else ""
+        held |= {"gen_ai.response.id": "r"} if draw(st.booleans()) else {}
+        found.append(Told(service, "x", start, end, held, is_error, message, events, span=f"{number + 1:016x}"))
+    return found
+
+
+@given(spans())
+@settings(deadline=None, max_examples=60)
+def test_the_same_spans_give_the_same_baseline_in_every_format(tmp_path_factory, found):
+    path = tmp_path_factory.mktemp("formats") / "spans"
+    baselines = {}
+    for name, write in FORMATS.items():
+        path.write_bytes(write(found))
+        summed = survey([path], 0, quiet)
+        baselines[name] = (list(saved.lines(summed.baseline)), summed.skipped)
+    expected = baselines["one document"]
+    assert [name for name, baseline in baselines.items() if baseline != expected] == []
+
+
+def test_processes_find_what_one_finds(tmp_path):
+    paths = []
+    for number, write in enumerate((written.lines, written.document, written.gzipped, written.framed)):
+        path = tmp_path / f"{number}.spans"
+        path.write_bytes(write(SPANS * 5))
+        paths.append(path)
+    alone, together = survey(paths, 0, quiet), survey(paths, 2, quiet)
+    assert alone == together
+    assert alone.spans == 4 * 5 * len(SPANS)
+    assert alone == of_calls(reading.calls(paths, quiet))
+
+
+def test_a_rotation_is_read_from_its_folder(tmp_path):
+    (tmp_path / "traces-2026-11-22T10-00-00.000.json").write_bytes(written.lines(SPANS[:1]))
+    (tmp_path / "traces-2026-11-22T11-00-00.000.json.gz").write_bytes(gzip.compress(written.lines(SPANS[1:2])))
+    (tmp_path / "traces.json").write_bytes(written.lines(SPANS[2:]))
+    (tmp_path / ".traces.json.swp").write_bytes(b"an editor's")
+    assert list(reading.calls([tmp_path], quiet)) == CALLS
+    assert list(reading.calls([tmp_path, tmp_path / "traces.json"], quiet)) == CALLS
