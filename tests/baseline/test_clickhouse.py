@@ -274,9 +274,14 @@ def test_nobody_there_is_one_line():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         url = f"http://reader@127.0.0.1:{held.getsockname()[1]}/otel"
-        with pytest.raises(ServerError, match="look at --clickhouse") as caught:
+        with pytest.raises(ServerError, match="does not answer, Connection refused: look at") as caught:
             clickhouse.survey(clickhouse_server.server(url), ALWAYS, lambda *_: None)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_certificates_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ServerError, match="there is no such file"):
+        clickhouse_server.server("https://host/otel", ca_file=tmp_path / "missing")
 
 
 def test_https_is_checked(tmp_path):
