@@ -23,7 +23,7 @@ from llmslo_rulegen.baseline.sketch import buckets, edges
 from llmslo_rulegen.baseline.survey import survey
 from llmslo_rulegen.errors import ServerError
 from llmslo_rulegen.traces.call import Skipped
-from tests.baseline import mixed
+from tests.baseline import mixed, recorded
 
 DDL = Path(__file__).with_name("otel_traces.sql").read_text()
 SECRET = "secret"
@@ -103,6 +103,18 @@ def test_sql_and_reader_give_the_same_baseline(engine, tmp_path, monkeypatch):
     assert ours.spans == SPANS
     assert ours.baseline.count > SPANS / 2
     assert set(ours.skipped) == {Skipped.NOT_LLM, Skipped.NO_TIME, Skipped.NO_END, Skipped.ENCLOSING}
+
+
+def test_recorded_spans_give_the_same_baseline(engine):
+    """Spans of real instrumentations, in the table as the collector writes them."""
+    engine.create("recorded")
+    for file in recorded.FILES:
+        engine.insert("recorded", recorded.spans(file))
+    theirs = engine.survey("recorded")
+    ours = survey(recorded.FILES, 0, lambda *_: None)
+    assert ours.baseline.count > 500
+    assert theirs.skipped == ours.skipped
+    assert list(saved.lines(theirs.baseline)) == list(saved.lines(ours.baseline))
 
 
 def test_bucket_edges_are_the_same_numbers(engine):
