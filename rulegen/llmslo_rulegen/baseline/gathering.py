@@ -13,6 +13,7 @@ from llmslo_rulegen.traces.call import Call
 
 HOUR_NS = 3600 * 1_000_000_000
 OTHERS = "_other"
+MAX_NAME = 256  # characters of a service or a model; a longer one is `_other`
 MAX_KINDS = 2000  # strangers name models: what comes after these is summed up as `_other`
 _BATCH = 8192  # calls of a cell that wait, 8 bytes a value
 FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
@@ -42,12 +43,19 @@ class Gathering:
         return Baseline({(Kind(*at[:-1]), at[-1]): pot.cell() for at, pot in self._pots.items()})
 
     def _admit(self, kind: Kind, hour: int) -> _Pot:
+        if max(map(len, (kind.service, kind.operation, kind.provider, kind.model))) > MAX_NAME:
+            kind = _shortened(kind)
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = replace(kind, service=OTHERS, operation=OTHERS, provider=OTHERS, model=OTHERS)
         else:
             self._kinds.add(kind)
         at = (kind.source, kind.service, kind.operation, kind.provider, kind.model, kind.stream, kind.prompt, hour)
         return self._pots.setdefault(at, _Pot())
+
+
+def _shortened(kind: Kind) -> Kind:
+    named = {name: getattr(kind, name) for name in ("service", "operation", "provider", "model")}
+    return replace(kind, **{name: OTHERS for name, found in named.items() if len(found) > MAX_NAME})
 
 
 class _Pot:
