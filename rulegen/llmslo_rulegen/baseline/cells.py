@@ -17,6 +17,7 @@ class Cells:
 
     def add(self, kind: Kind, hour: int, cell: Cell) -> None:
         """Count a cell in."""
+        kind = gathering.bounded(kind)
         if kind not in self._kinds and len(self._kinds) >= gathering.MAX_KINDS:
             kind = Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
         else:

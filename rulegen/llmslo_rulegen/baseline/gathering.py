@@ -43,8 +43,7 @@ class Gathering:
         return Baseline({(Kind(*at[:-1]), at[-1]): pot.cell() for at, pot in self._pots.items()})
 
     def _admit(self, kind: Kind, hour: int) -> _Pot:
-        if max(map(len, (kind.service, kind.operation, kind.provider, kind.model))) > MAX_NAME:
-            kind = _shortened(kind)
+        kind = bounded(kind)
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = replace(kind, service=OTHERS, operation=OTHERS, provider=OTHERS, model=OTHERS)
         else:
@@ -53,9 +52,13 @@ class Gathering:
         return self._pots.setdefault(at, _Pot())
 
 
-def _shortened(kind: Kind) -> Kind:
-    named = {name: getattr(kind, name) for name in ("service", "operation", "provider", "model")}
-    return replace(kind, **{name: OTHERS for name, found in named.items() if len(found) > MAX_NAME})
+def bounded(kind: Kind) -> Kind:
+    """Return a kind in which names that are too long are `_other`."""
+    named = (kind.service, kind.operation, kind.provider, kind.model)
+    if max(map(len, named)) <= MAX_NAME:
+        return kind
+    kept = (name if len(name) <= MAX_NAME else OTHERS for name in named)
+    return Kind(kind.source, *kept, kind.stream, kind.prompt)
 
 
 class _Pot:
