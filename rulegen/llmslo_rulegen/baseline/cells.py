@@ -16,6 +16,7 @@ class Kinds:
 
     def admit(self, kind: Kind) -> Kind:
         """Return the kind, or `_other` in its place."""
+        kind = gathering.bounded(kind)
         if kind in self._known:
             return kind
         if len(self._known) >= gathering.MAX_KINDS:

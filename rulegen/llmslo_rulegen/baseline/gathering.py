@@ -13,6 +13,7 @@ from llmslo_rulegen.traces.call import Call
 
 HOUR_NS = 3600 * 1_000_000_000
 OTHERS = "_other"
+MAX_NAME = 256  # characters of a service or a model; a longer one is `_other`
 MAX_KINDS = 2000  # strangers name models: what comes after these is summed up as `_other`
 _BATCH = 8192  # calls of a cell that wait, 8 bytes a value
 FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
@@ -42,12 +43,22 @@ class Gathering:
         return Baseline({(Kind(*at[:-1]), at[-1]): pot.cell() for at, pot in self._pots.items()})
 
     def _admit(self, kind: Kind, hour: int) -> _Pot:
+        kind = bounded(kind)
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = replace(kind, service=OTHERS, operation=OTHERS, provider=OTHERS, model=OTHERS)
         else:
             self._kinds.add(kind)
         at = (kind.source, kind.service, kind.operation, kind.provider, kind.model, kind.stream, kind.prompt, hour)
         return self._pots.setdefault(at, _Pot())
+
+
+def bounded(kind: Kind) -> Kind:
+    """Return a kind in which names that are too long are `_other`."""
+    named = (kind.service, kind.operation, kind.provider, kind.model)
+    if max(map(len, named)) <= MAX_NAME:
+        return kind
+    kept = (name if len(name) <= MAX_NAME else OTHERS for name in named)
+    return Kind(kind.source, *kept, kind.stream, kind.prompt)
 
 
 class _Pot:
