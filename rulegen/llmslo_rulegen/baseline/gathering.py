@@ -57,8 +57,8 @@ def bounded(kind: Kind) -> Kind:
     named = (kind.service, kind.operation, kind.provider, kind.model)
     if max(map(len, named)) <= MAX_NAME:
         return kind
-    kept = (name if len(name) <= MAX_NAME else OTHERS for name in named)
-    return Kind(kind.source, *kept, kind.stream, kind.prompt)
+    service, operation, provider, model = (name if len(name) <= MAX_NAME else OTHERS for name in named)
+    return Kind(kind.source, service, operation, provider, model, kind.stream, kind.prompt)
 
 
 class _Pot:
