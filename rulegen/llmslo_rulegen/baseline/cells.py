@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-from llmslo_rulegen.baseline import gathering
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import Cell, Kind, merged
-from llmslo_rulegen.baseline.gathering import OTHERS
-
-
-class Kinds:
-    """The kinds that are told apart: those that came first, `MAX_KINDS` of them."""
-
-    def __init__(self) -> None:
-        self._known: set[Kind] = set()
-
-    def admit(self, kind: Kind) -> Kind:
-        """Return the kind, or `_other` in its place."""
-        kind = gathering.bounded(kind)
-        if kind in self._known:
-            return kind
-        if len(self._known) >= gathering.MAX_KINDS:
-            return Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
-        self._known.add(kind)
-        return kind
+from llmslo_rulegen.baseline.gathering import Kinds
 
 
 class Cells:

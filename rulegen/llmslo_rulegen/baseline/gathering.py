@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from dataclasses import replace
 
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import OK, Cell, Kind, Quantity, merged, prompt
@@ -21,12 +20,32 @@ FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput as
 _At = tuple[str, str, str, str, str, bool, str, int]  # the fields of a kind, and the hour: a tuple is found faster
 
 
+class Kinds:
+    """The kinds that are told apart: those that came first, `MAX_KINDS` of them, and names of `MAX_NAME` characters."""
+
+    def __init__(self) -> None:
+        self._known: set[Kind] = set()
+
+    def admit(self, kind: Kind) -> Kind:
+        """Return the kind, or one with `_other` in place of what is not told apart."""
+        named = (kind.service, kind.operation, kind.provider, kind.model)
+        if max(map(len, named)) > MAX_NAME:
+            service, operation, provider, model = (name if len(name) <= MAX_NAME else OTHERS for name in named)
+            kind = Kind(kind.source, service, operation, provider, model, kind.stream, kind.prompt)
+        if kind in self._known:
+            return kind
+        if len(self._known) >= MAX_KINDS:
+            return Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
+        self._known.add(kind)
+        return kind
+
+
 class Gathering:
     """Takes calls and gives a baseline; memory is bounded by hours and `MAX_KINDS`."""
 
     def __init__(self) -> None:
         self._pots: dict[_At, _Pot] = {}
-        self._kinds: set[Kind] = set()
+        self._kinds = Kinds()
 
     def add(self, call: Call) -> None:
         """Count one call in the hour in which it began."""
@@ -43,22 +62,9 @@ class Gathering:
         return Baseline({(Kind(*at[:-1]), at[-1]): pot.cell() for at, pot in self._pots.items()})
 
     def _admit(self, kind: Kind, hour: int) -> _Pot:
-        kind = bounded(kind)
-        if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
-            kind = replace(kind, service=OTHERS, operation=OTHERS, provider=OTHERS, model=OTHERS)
-        else:
-            self._kinds.add(kind)
+        kind = self._kinds.admit(kind)
         at = (kind.source, kind.service, kind.operation, kind.provider, kind.model, kind.stream, kind.prompt, hour)
         return self._pots.setdefault(at, _Pot())
-
-
-def bounded(kind: Kind) -> Kind:
-    """Return a kind in which names that are too long are `_other`."""
-    named = (kind.service, kind.operation, kind.provider, kind.model)
-    if max(map(len, named)) <= MAX_NAME:
-        return kind
-    service, operation, provider, model = (name if len(name) <= MAX_NAME else OTHERS for name in named)
-    return Kind(kind.source, service, operation, provider, model, kind.stream, kind.prompt)
 
 
 class _Pot:

@@ -20,7 +20,7 @@ from llmslo_exporter import catalog
 from llmslo_exporter.catalog import Metric, Part, Selection, Sli
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import OK, Cell, Kind, Quantity
-from llmslo_rulegen.baseline.cells import Kinds
+from llmslo_rulegen.baseline.gathering import Kinds
 from llmslo_rulegen.baseline.sketch import Sketch, edges
 from llmslo_rulegen.traces import failures, text
 from llmslo_rulegen.traces.otlp import UNKNOWN_SERVICE
