@@ -13,7 +13,7 @@ from typing import TextIO
 from llmslo_rulegen import measures, names, placing, reading
 from llmslo_rulegen.baseline import inputs, shown
 from llmslo_rulegen.baseline.baseline import Baseline
-from llmslo_rulegen.derive import document, interval, promise, proposal, reach, records, report, review, update
+from llmslo_rulegen.derive import document, interval, proposal, reach, records, report, review, update
 from llmslo_rulegen.derive.promise import Promise, Refusal
 from llmslo_rulegen.derive.proposal import Proposal, Wish
 from llmslo_rulegen.errors import InputError, RulegenError
@@ -160,7 +160,7 @@ def _nothing(proposed: Sequence[Proposal]) -> str:
     if not proposed:
         return "no source of these calls has an SLI that they tell: `llmslo-rulegen slis` lists them"
     most = max((one.outcome for one in proposed if not isinstance(one.outcome, Promise)), key=lambda one: one.events)
-    return f"nothing can be promised from this baseline: {most.why} (at least {promise.FEWEST_EVENTS} events of an SLI)"
+    return f"nothing can be promised from this baseline: {most.why}"
 
 
 def _report(text: str) -> Path:
