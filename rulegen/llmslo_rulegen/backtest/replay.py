@@ -91,9 +91,9 @@ class _Replay:
             *(self._made_by[name] for name in sorted(read & self._made_by.keys())),
         )
         self._made_by[rule.record] = (*self._made_by.get(rule.record, ()), identity)
-        if identity not in self._known:
-            self._known[identity] = self._recorded(rule, node)
-        found = self._known[identity]
+        found = self._known[identity] if identity in self._known else self._recorded(rule, node)
+        if sum(map(len, self._known.values())) * len(self._instants) < MOST_RECORDED:
+            self._known[identity] = found
         for key, element in found.items():
             self._store.add(key, recorded(self._instants, element.values, element.present))
         return found
