@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -15,6 +16,7 @@ from llmslo_rulegen.baseline.period import Period, instant_ns
 from llmslo_rulegen.baseline.progress import Progress
 from llmslo_rulegen.baseline.survey import Survey, added, of_pieces, survey
 from llmslo_rulegen.errors import RulegenError
+from llmslo_rulegen.finding import printable
 from llmslo_rulegen.traces import files, reading, tempo, web
 from llmslo_rulegen.traces.call import Call, Skipped
 from llmslo_rulegen.traces.files import Tell
@@ -25,6 +27,7 @@ _SMALL_BYTES = 16 << 20  # read by one process before others have started
 _SUMS = ("clickhouse", "prometheus", "metrics")  # servers that hold no single calls, or are asked for none
 _SERVERS = ("tempo", *_SUMS)
 _NS = 1_000_000_000
+_MOST_NAMES = 5
 _DAY_NS = 86400 * _NS
 
 
@@ -84,7 +87,7 @@ def calls(found: argparse.Namespace) -> Iterator[Call | Skipped]:
         if getattr(found, name):
             msg = f"--{name} gives sums, no single calls: give traces, or --tempo URL"
             raise InputsError(msg)
-    paths = files.listed(found.inputs)
+    paths = _listed(found)
     for path in paths:
         if saved_file.is_saved(path):
             msg = f"{path}: a saved baseline holds no single calls: give the traces it was made of"
@@ -117,7 +120,7 @@ def _expect_something(found: argparse.Namespace) -> None:
 
 
 def _surveys(found: argparse.Namespace, period: Period, tell: Progress) -> Iterator[Survey]:
-    paths = files.listed(found.inputs)
+    paths = _listed(found)
     baselines = [path for path in paths if saved_file.is_saved(path)]
     for path in baselines:
         yield Survey(_within(saved_file.read(path), period), saved_file.NOTHING_SKIPPED)
@@ -144,6 +147,15 @@ def _tempo(found: argparse.Namespace, period: Period, tell: Tell) -> Iterator[Pi
     begin_ns = end_ns - _DAY_NS if period.begin_ns is None else period.begin_ns
     search = tempo.Search(begin_ns // _NS, -(-end_ns // _NS), found.tempo_query)
     yield from tempo.pieces(web.Web(found.tempo, web.headers(found.headers)), search, tell)
+
+
+def _listed(found: argparse.Namespace) -> tuple[Path, ...]:
+    listing = files.listing(found.inputs)
+    if listing.left_out:
+        names = ", ".join(printable(str(path)) for path in listing.left_out[:_MOST_NAMES])
+        more = f" and {len(listing.left_out) - _MOST_NAMES} more" if len(listing.left_out) > _MOST_NAMES else ""
+        sys.stderr.write(f"left out, by name no traces: {names}{more}\n")
+    return listing.files
 
 
 def _within(baseline: Baseline, period: Period) -> Baseline:
