@@ -9,10 +9,10 @@ from llmslo_rulegen import promtool
 from llmslo_rulegen.backtest import replay as replaying
 from llmslo_rulegen.backtest import traffic
 from llmslo_rulegen.backtest.points import Dialect, Points
-from llmslo_rulegen.backtest.replay import replay
+from llmslo_rulegen.backtest.replay import Known, replay
 from llmslo_rulegen.backtest.store import Store
 from llmslo_rulegen.backtest.unsupported import UnsupportedError
-from llmslo_rulegen.backtest.vector import NAME, labels
+from llmslo_rulegen.backtest.vector import NAME, Element, labels
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.rule import AlertRule, Group, RecordingRule
 from tests.backtest import made
@@ -39,6 +39,15 @@ def test_random_rules_over_random_series_are_what_promtool_says(seed):
 @pytest.mark.timeout(300)
 def test_random_rules_are_what_prometheus_3_says(seed):
     assert compare(case(seed), str(prometheus3.find("promtool")), Dialect.V3).differences == ()
+
+
+def test_what_is_held_of_earlier_replays_has_a_bound(monkeypatch):
+    monkeypatch.setattr(replaying, "MOST_RECORDED", 5)
+    known = Known()
+    found = {(): Element(np.zeros(3), np.ones(3, np.bool_))}
+    for number in range(3):
+        known.hold(number, found)
+    assert [known.vector(number) is not None for number in range(3)] == [True, False, False]
 
 
 @needs_promtool
@@ -148,7 +157,7 @@ def test_chunks_do_not_show(monkeypatch):
 
 
 def test_what_an_earlier_replay_recorded_is_taken_only_where_all_it_reads_is_the_same():
-    known = {}
+    known = Known()
     series, other = (_constant("a", 1),), RecordingRule("y:z", "2 * x:y")
     first = replay(Group("g", (RecordingRule("x:y", "a"), other)), Store(series), np.arange(3) * MINUTE_MS, known=known)
     then = replay(
