@@ -15,9 +15,18 @@ ARENAS = 2  # few wait for one another: under the interpreter's lock one thread 
 
 def keep_little() -> None:
     """Set it for this process. Where malloc is not glibc's, everything stays as it is."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:
-        return
-    mallopt(_M_MMAP_THRESHOLD, THRESHOLD_BYTES)
-    mallopt(_M_ARENA_MAX, ARENAS)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, THRESHOLD_BYTES)
+        mallopt(_M_ARENA_MAX, ARENAS)
+
+
+def give_back() -> None:
+    """Give the kernel the free pages within heaps, too, which glibc does only when it is asked.
+
+    After answers of 2 MB of brackets, whose JSON takes 20 times that, 131 MB were resident, 69 MB behind it; it took
+    9 ms (`python -m tests.e2e.hostile --only answers`).
+    """
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(ctypes.c_size_t(0))

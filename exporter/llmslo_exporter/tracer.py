@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from llmslo_exporter.allocator import give_back
 from llmslo_exporter.assembly import Assembly
 from llmslo_exporter.errors import DecodeError
 from llmslo_exporter.events import (
@@ -160,6 +161,7 @@ class Tracer:
                     self._watch.turn(self._is_calling)
                     if time.monotonic() >= next_sweep or self._watch.is_behind():
                         self._sweep_if_possible()
+                        give_back()
                         next_sweep = time.monotonic() + SWEEP_S
         except BaseException as error:
             self.failure = error

@@ -34,6 +34,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("top", "--interval", "1", "--url", "http://127.0.0.1:{port}/metrics"),
 )
 ENDS_ITSELF = "--once"
+# Others on the node may use up the models of the default: ours would be _other, and not to be seen would prove nothing.
+ROOM = ("--limit.models", "2000")
 SEEN_S = 30.0
 ABORTED = -signal.SIGABRT
 
@@ -120,7 +122,7 @@ def _beside(folder: Path, port: int) -> Iterator[None]:
         for number, command in enumerate(COMMANDS):
             out = stack.enter_context((folder / f"{number}{command[0]}.out").open("wb"))
             words = [word.format(port=port) for word in command]
-            process = subprocess.Popen([*program(), *words], stdout=out, stderr=subprocess.STDOUT, cwd=folder)
+            process = subprocess.Popen([*program(), *ROOM, *words], stdout=out, stderr=subprocess.STDOUT, cwd=folder)
             stack.callback(_ended, process, by_itself=ENDS_ITSELF in command)
             if ENDS_ITSELF not in command:
                 started.append((process, Path(out.name)))
@@ -161,7 +163,7 @@ def _await_exchanges(exporter: Exporter, count: int) -> int:
 def search(loader: str, lab: Lab, folder: Path) -> tuple[int, int, list[str]]:
     """Expose canaries to a healthy exporter: exchanges, exchanges that it reported, and leaks."""
     marked = canaries()
-    with running(loader, folder) as exporter, _beside(folder, exporter.port):
+    with running(loader, folder, *ROOM) as exporter, _beside(folder, exporter.port):
         exchanges = expose(lab, marked)
         seen = _await_exchanges(exporter, 2 * exchanges)
         pages = {path: exporter.fetch(path)[1] for path in PAGES}
