@@ -17,7 +17,8 @@
 #define COMM_BYTES 16
 #define PIECE_BYTES 4096 /* largest run of a shipped body in one record */
 #define SMALL_PIECE 512
-#define SCRATCH_BYTES 256
+#define SCRATCH_BYTES 320 /* a model's chunk is 180 to 350 bytes with its framing: most calls are copied once */
+#define SCRATCH_MASK 511 /* over all places in it, for the verifier */
 
 /* The automaton, made by automaton.py: next[row | byte]. An entry holds the next row, premultiplied by the 256 columns,
  * in its low bits and the actions above them. One load per byte; a stream touches some 60 rows of it. It comes in tables,
@@ -169,7 +170,9 @@ struct cursor {
 struct scratch {
 	u64 base; /* an iovec */
 	u64 len;
-	u8 block[SCRATCH_BYTES + 8]; /* bytes to scan, the last word filled with zeros */
+	u64 from; /* position of the first byte that the block holds of it */
+	u64 held;
+	u8 block[SCRATCH_BYTES + 8]; /* bytes to scan, and a word of zeros */
 };
 
 /* Cold state and the record sent at the end of the exchange. */

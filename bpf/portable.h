@@ -74,6 +74,7 @@ struct pt_regs {
 #define SUBPROGRAM __attribute__((noinline))
 #define PAST(at, len) ((at) >= (len)) /* the words behind are not scanned, */
 #define CLEAR(block, size) ((void)0) /* so what stands in them does not matter */
+#define HAS_WINDOW 1 /* bytes that were copied are scanned where they stand */
 #define PROBE(name) SEC("uprobe") int name(struct pt_regs *ctx)
 #define RETURN(name) SEC("uretprobe") int name(struct pt_regs *ctx)
 struct raw_args {

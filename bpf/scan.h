@@ -11,7 +11,7 @@
 #ifdef LLMSLO_BCC
 #define STREAM_BLOCKS 1 /* each turn of BCC's loop is verified by itself */
 #else
-#define STREAM_BLOCKS 4 /* a model's chunk is 180 to 350 bytes: one or two copies from the application */
+#define STREAM_BLOCKS (SCRATCH_BYTES / STREAM_BLOCK)
 #endif
 #define STREAM_RUN (STREAM_BLOCK * STREAM_BLOCKS)
 #define WORD 8

@@ -23,7 +23,12 @@ SPDX = "SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause"
 HOSTS = re.compile(r"\b(?:pypi|pythonhosted|npmjs|crates|debian|maven|proxy\.golang)\.(?:org|com|io|net)\b")
 FOLDERS = re.compile(r"(?<![\w.])/(?:root/|home/[a-z]+/|tmp/[a-z]|work/)")
 METRIC = re.compile(r"\bllm_[a-z_]+")
-NAMES = {"backports.zstd": "backports", "pyyaml": "yaml"}  # packages whose module is called otherwise
+NAMES = {  # packages whose module is called otherwise
+    "backports.zstd": "backports",
+    "opentelemetry-proto": "opentelemetry",
+    "protobuf": "google",
+    "pyyaml": "yaml",
+}
 TABLE_SUFFIXES = ("_sum", "_count", "_bucket")
 
 
@@ -117,7 +122,8 @@ def test_every_direct_dependency_is_pinned():
     lines = [line for line in (ROOT / "constraints.txt").read_text().split("\n") if line and not line.startswith("#")]
     assert [line for line in lines if not re.fullmatch(r"[a-z0-9.-]+==[\w.!+]+", line)] == []
     pinned = {line.split("==")[0] for line in lines}
-    groups = [PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"].values()]
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    groups += PROJECT["dependency-groups"].values()
     direct = {re.split(r"[<>=!~\[ ]", one, maxsplit=1)[0] for group in groups for one in group}
     assert direct - pinned == set()
 
@@ -128,7 +134,9 @@ def test_the_packages_import_what_they_declare_and_declare_what_they_import():
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     tops = {name.split(".", maxsplit=1)[0] for name in imported}
-    declared = {re.split(r"[<>=]", one, maxsplit=1)[0] for one in PROJECT["project"]["dependencies"]}
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    groups = (PROJECT["project"]["dependencies"], *extras)
+    declared = {re.split(r"[<>=]", one, maxsplit=1)[0] for group in groups for one in group}
     # The distribution ships bcc, no registry does; compression is in the standard library of later Pythons.
     named = {NAMES.get(name, name.replace("-", "_")) for name in declared}
     assert tops - sys.stdlib_module_names - PACKAGES.keys() - {"bcc", "compression"} == named

@@ -39,7 +39,7 @@ WRONG, USAGE, BUG, INTERRUPTED = 1, 2, 3, 130  # argparse itself exits with 2 on
 
 
 def main(argv: Sequence[str], out: TextIO) -> int:
-    """Run the command of `argv`; return 0, 1 (the user's input, or drift), 2 (usage) or 3 (our bug)."""
+    """Run the command of `argv`; return 0, 1 (the user's input, or drift), 2 (usage), 3 (our bug) or its own code."""
     found = argparse.Namespace(json=False)
     try:
         parser = _parser(argv[0] if argv else "")

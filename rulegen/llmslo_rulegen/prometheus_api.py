@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from http.client import HTTPException
+from types import MappingProxyType
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -34,8 +35,15 @@ class _NoRedirect(HTTPRedirectHandler):
 class Api:
     """One server by its base URL; every failure is a ServerError that names it, without credentials."""
 
-    def __init__(self, url: str, limit_s: float = ALL_S, answer_s: float = ANSWER_S, advice: str = _DO) -> None:
-        """Keep how to reach a server; `advice` ends the text of an error."""
+    def __init__(
+        self,
+        url: str,
+        limit_s: float = ALL_S,
+        answer_s: float = ANSWER_S,
+        advice: str = _DO,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Keep how to reach a server; `advice` ends the text of an error, `headers` go with every question."""
         try:
             parts = urlsplit(url)
             parts.port  # noqa: B018 -- raises for one that is none
@@ -46,7 +54,7 @@ class Api:
             raise ServerError(msg)
         host = parts.netloc.rpartition("@")[2]
         self.url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-        self._headers = {"Accept": "application/json"}
+        self._headers = {"Accept": "application/json, text/plain", **headers}
         if parts.username is not None:
             named = f"{parts.username}:{parts.password or ''}".encode()
             self._headers["Authorization"] = f"Basic {base64.b64encode(named).decode()}"

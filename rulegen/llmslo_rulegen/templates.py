@@ -19,7 +19,7 @@ from llmslo_rulegen.slo import EventFunction
 WINDOW = "{{window}}"
 MAX_LENGTH = 10_000  # no person wrote a longer one
 MAX_OPERATORS = 400  # each node of the parser's tree holds a copy of all below it: 5 000 in a chain take gigabytes
-_ANY_WINDOW = re.compile(r"\{\{\s*\.?\s*window\s*\}\}")
+ANY_WINDOW = re.compile(r"\{\{\s*\.?\s*window\s*\}\}")
 _MARK_S = 1_234_567  # stands for the window while a template is parsed; nobody writes it
 MARK = timedelta(seconds=_MARK_S)
 _STRINGS = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`', re.DOTALL)
@@ -41,7 +41,7 @@ _FUNCTIONS = {function.value: function for function in EventFunction}
 @lru_cache(maxsize=1024)
 def template(text: str) -> tuple[str, EventFunction]:
     """Return a template of events with its window written as `{{window}}`, and the function that makes the events."""
-    found = _ANY_WINDOW.sub(WINDOW, text.strip())
+    found = ANY_WINDOW.sub(WINDOW, text.strip())
     tree = parse(found.replace(WINDOW, f"{_MARK_S}s"))
     functions: set[EventFunction] = set()
     ranges = 0
@@ -56,6 +56,8 @@ def template(text: str) -> tuple[str, EventFunction]:
         _refuse(f"{msg}: found it {found.count(WINDOW)} times for {ranges} ranges")
     if len(functions) > 1 and not all(function.is_sampled for function in functions):
         _refuse(f"{_listed(functions)} are mixed: events are scaled by one of them, use the same throughout")
+    if not _is_vector(tree):
+        _refuse("this is no instant vector but a number: sum the events, leave `scalar` out")
     if _degree(tree) != 1:
         _refuse("this is no count of events but a quotient or a product of such: write bad and total apart")
     return found, min(functions, key=lambda function: function.value)
@@ -129,7 +131,7 @@ def regex(text: str) -> str:
 @lru_cache(maxsize=4096)
 def tree_of(text: str) -> promql.Expr:
     """Return the syntax tree of what was read already; its window is `MARK`."""
-    return parse(_ANY_WINDOW.sub(f"{_MARK_S}s", text))
+    return parse(ANY_WINDOW.sub(f"{_MARK_S}s", text))
 
 
 def grouping(text: str) -> frozenset[str] | None:

@@ -111,11 +111,43 @@ def test_bucket_edges_are_the_same_numbers(engine):
     for edge in edges():
         values += [float(edge), float(np.nextafter(edge, 0)), float(np.nextafter(edge, math.inf))]
     texts = ", ".join("inf" if value == math.inf else repr(value) for value in values)
-    places = dict(clickhouse_sql._expressions(Table("otel", "x"), has_scope=True))["call_edges"]
     bucket = clickhouse_sql._bucket("v")
-    query = f"WITH {places} AS call_edges SELECT {bucket} FROM (SELECT arrayJoin([{texts}]) AS v)"  # noqa: S608 -- our own
+    query = f"SELECT {bucket} FROM (SELECT arrayJoin([{texts}]) AS v)"  # noqa: S608 -- our own
     found = engine.ask(query)
     assert [int(line) for line in found.split()] == buckets(values).tolist()
+
+
+def bound(query):
+    """The query with its parameters, as a server that is asked without them takes it."""
+    return query.replace("{begin:Int64}", str(mixed.BEGIN_NS)).replace("{end:Int64}", str(mixed.BEGIN_NS + mixed.NS))
+
+
+def test_what_a_distributed_table_sends_is_no_longer_than_servers_read(engine):
+    """What ClickHouse makes of the query goes to every server, each of which reads `max_query_size` at most."""
+    engine.create("sent")
+    query = bound(clickhouse_sql.statement(Table("otel", "sent"), has_scope=True))
+    sent = engine.ask(f"EXPLAIN SYNTAX run_query_tree_passes = 1 {query}")
+    assert "sumMap" in sent
+    assert len(sent) < int(engine.ask("SELECT value FROM system.settings WHERE name = 'max_query_size'")) / 2
+
+
+def test_a_period_reads_its_days_alone(engine):
+    engine.create("days")
+    days = [mixed.BEGIN_NS + day * 86400 * mixed.NS for day in range(-2, 3)]
+    engine.insert("days", [span(start_ns=day, end_ns=day + 5) for day in days])
+    query = bound(clickhouse_sql.statement(Table("otel", "days"), has_scope=True))
+    found = engine.ask(f"EXPLAIN indexes = 1 {query}")
+    read = [line.split("Parts: ")[1] for line in found.splitlines() if "Parts: " in line]
+    assert read.count("1/5") == 2  # of the spans, and of those that enclose others
+
+
+def test_servers_of_a_cluster_sum_up_and_one_adds_up(engine):
+    engine.create("parted")
+    engine.insert("parted", list(mixed.spans(500, 3)))
+    query = clickhouse_sql.statement(Table("otel", "parted"), has_scope=True)
+    query = query.replace("{begin:Int64}", "0").replace("{end:Int64}", str(1 << 62))
+    spread = query.replace("`otel`.`parted`", "remote('localhost', otel, parted)")
+    assert engine.ask(spread) == engine.ask(query) != ""
 
 
 def test_a_table_of_an_older_exporter_keeps_the_scope_as_an_attribute(engine):

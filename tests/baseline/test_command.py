@@ -89,6 +89,17 @@ def test_wrong_input_is_one_line(traces, argv, text, capsys):
     assert not (traces.parent / "b").exists()
 
 
+def test_what_is_left_out_of_a_folder_is_named(traces, capsys):
+    (traces.parent / "README.md").write_text("notes")
+    assert run("show", traces.parent)[0] == 0
+    assert f"left out, by name no traces: {traces.parent}/README.md\n" in capsys.readouterr().err
+
+
+def test_saved_baselines_and_traces_of_one_folder_add_up(traces):
+    assert run("save", traces, "--out", traces.parent / "old.baseline")[0] == 0
+    assert json.loads(run("show", traces.parent, "--json")[1])["calls"] == 46
+
+
 def test_times_as_people_write_them():
     now = 10**18
     assert period.instant_ns("2h", now) == now - 2 * 3600 * 10**9

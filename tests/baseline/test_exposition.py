@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -19,6 +20,29 @@ from llmslo_rulegen.errors import ServerError
 AT_S = 470_000 * 3600 + 1234
 LABELS = {"workload": "shop", "operation": "chat", "provider": "openai", "model": "gpt-5", "role": "client"}
 TTFTS = (0.04, 0.5, 0.51, 2.0, 700.0)
+
+
+@contextmanager
+def answering(raw):
+    """Serve bytes as /metrics; give the URL of the server."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            is_there = self.path == "/metrics"
+            self.send_response(200 if is_there else 404)
+            self.end_headers()
+            self.wfile.write(raw if is_there else b"")
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
@@ -116,26 +140,10 @@ def test_files_and_addresses(metrics, tmp_path):
     os.utime(file, (AT_S, AT_S))
     assert exposition.page(str(file)) == Page(str(file), raw.decode(), AT_S)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            is_there = self.path == "/metrics"
-            self.send_response(200 if is_there else 404)
-            self.end_headers()
-            self.wfile.write(raw if is_there else b"")
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
-        assert exposition.page(f"http://user:hunter2@127.0.0.1:{server.server_port}/metrics").text == raw.decode()
+    with answering(raw) as url:
+        assert exposition.page(f"{url.replace('//', '//user:hunter2@')}/metrics").text == raw.decode()
         with pytest.raises(PageError, match="nothing of source"):
             exposition.survey(exposition.page(f"{url}/nothing"), None, catalog.OWN)
-    finally:
-        server.shutdown()
-        server.server_close()
     with pytest.raises(ServerError, match="look at --metrics"):
         exposition.page(f"{url}/metrics")
     with pytest.raises(PageError, match="No such file"):

@@ -28,6 +28,7 @@ from tests.bench import (
     reader,
     reads,
     rendering,
+    spans,
     start,
     touched,
 )
@@ -47,10 +48,12 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Line]]]] = {
     "parsers": ("parsers, a stream of each dialect", parsers.measure),
     "checking": ("llmslo-rulegen check and diff", checking.measure),
     "rendering": ("llmslo-rulegen over 1 000 SLOs", rendering.measure),
+    "spans": ("llmslo-rulegen baseline save", spans.measure),
     "touched": ("samples that the rules of an SLO read", touched.measure),
 }
-WITHOUT_KERNEL = frozenset(("checking", "exposition", "parsers", "rendering", "touched"))
+WITHOUT_KERNEL = frozenset(("checking", "exposition", "parsers", "rendering", "spans", "touched"))
 ROUNDS = 5
+DEFAULT_SPANS = 1_000_000
 WIDTHS = (56, 10, 21, 13, 12)
 MET = {True: "met", False: "MISSED", None: ""}
 
@@ -64,9 +67,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", choices=MEASUREMENTS, help="this measurement; may be given again")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each measurement (default {ROUNDS})")
     parser.add_argument("--loader", default="libbpf", choices=("auto", "libbpf", "bcc"), help="of the exporter")
+    parser.add_argument(
+        "--spans",
+        type=int,
+        action="append",
+        metavar="N",
+        help="of the files of `spans` (default 1000000); may be given again: 10000000 are two files of 9 GB in turn",
+    )
     options = parser.parse_args(argv)
     names = options.only or tuple(MEASUREMENTS)
-    closed = "rounds must be at least 1" if options.rounds < 1 else None
+    closed = "rounds and spans must be at least 1" if min(options.rounds, *(options.spans or [1])) < 1 else None
     if not closed and not WITHOUT_KERNEL.issuperset(names):
         closed = kernel_is_open()
     if closed:
@@ -74,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         return 1
     _say(_neighbourhood())
     with tempfile.TemporaryDirectory(prefix="llmslo-bench-") as folder:
-        setting = Setting(options.rounds, options.loader, Path(folder), _say)
+        setting = Setting(options.rounds, options.loader, Path(folder), _say, tuple(options.spans or [DEFAULT_SPANS]))
         found = {name: _measured(name, setting) for name in names}
     sys.stdout.write(
         json.dumps({name: [line.facts() for line in lines] for name, lines in found.items()}, indent=1)

@@ -21,6 +21,7 @@ class Setting:
     loader: str
     folder: Path  # of this run; goes with it
     say: Callable[[str], None]
+    spans: tuple[int, ...]  # of the files that are summed up
 
 
 @dataclass(frozen=True, slots=True)

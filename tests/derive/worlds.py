@@ -12,7 +12,7 @@ from llmslo_rulegen.baseline.cell import Cell, Kind, Quantity
 from llmslo_rulegen.baseline.sketch import Sketch, edges
 
 DAY_H = 24
-START_H = 20_000 * DAY_H  # since the epoch
+START_H = 20_003 * DAY_H  # since the epoch; a Monday
 VLLM = "vllm"
 OTEL = "otel-genai-b"
 
@@ -192,7 +192,7 @@ def _otel(traffic: Traffic) -> Traffic:
 
 def _mixed(per_hour: float, *, apart: float) -> tuple[Traffic, ...]:
     small = replace(_plain(per_hour, Latency(0.2, 0.4)), kind=_kind(VLLM, "m-small"))
-    large = replace(_plain(per_hour / 3, Latency(0.2 * apart, 0.5)), kind=_kind(VLLM, "m-large"))
+    large = replace(_plain(per_hour / 3, Latency(0.2 * apart, 0.4)), kind=_kind(VLLM, "m-large"))
     return small, large
 
 
@@ -228,7 +228,7 @@ def _steady() -> list[World]:
         World("days that tell of the next", 60, (_plain(200, STEADY, day_noise=0.2, day_memory=0.5),)),
         World("restless hours", 28, (_plain(200, STEADY, hour_noise=0.4),)),
         World("mixed models", 28, _mixed(120, apart=6)),
-        World("mixed models, alike", 28, _mixed(120, apart=1.1)),
+        World("mixed models, alike", 28, _mixed(120, apart=1.05)),
         World("many failures", 28, (_plain(100, STEADY, failures=0.08, day_noise=0.1),)),
         World("busy", 28, (_otel(_plain(5000, HEAVY)),)),
     ]

@@ -177,6 +177,11 @@ def test_objects_in_other_files_are_found():
         (sloth(slo(objective="ninety")), 'error: `objective`: "ninety" is no objective'),
         (sloth(slo(sli=documents.events("rate(a[5m])", "b"))), "the range [5m] is fixed"),
         (sloth(slo(sli={"raw": {"error_ratio_query": "max(a)"}})), "this error ratio is not understood"),
+        (
+            sloth(slo(sli=documents.events('a{b="{{.service}}"}[{{.window}}]', "c"))),
+            "nothing fills {{.service}}, {{.window}}",
+        ),
+        (sloth(slo(sli=documents.events("scalar(rate(a[{{.window}}]))", "b"))), "no instant vector but a number"),
         (sloth(slo(), service="a b"), '"a b" cannot be a name'),
         ({"version": "prometheus/v1", "service": "shop", "slos": 3}, "`slos` is needed as a list of one or more"),
         (documents.windows("1h", *[(1, "5m", "1h")] * 4), "a period is needed as whole days"),
@@ -336,3 +341,35 @@ def test_a_policy_may_be_referred_to_by_its_name_alone():
         for way in ("fast", {"alertPolicyRef": "fast"})
     ]
     assert ["no AlertPolicy is called fast" in " ".join(map(str, each)) for each in told] == [True, True]
+
+
+BY_JOB = "sum by (job) (rate({}_total[{{{{.window}}}}]))"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (sloth(slo(sli=documents.events(BY_JOB.format("a"), documents.ALL))), ["error_query`: it is summed over job:"]),
+        (sloth(slo(sli=documents.events(BY_JOB.format("a"), BY_JOB.format("b")))), []),
+        (
+            openslo(
+                {
+                    "ratioMetric": {
+                        "counter": True,
+                        "good": documents.query(BY_JOB.format("a")),
+                        "total": documents.query(BY_JOB.format("b")),
+                    }
+                },
+                {"target": 0.99},
+            ),
+            [
+                "good.metricSource.spec.query`: it is summed over job:",
+                "total.metricSource.spec.query`: it is summed over job:",
+            ],
+        ),
+    ],
+)
+def test_a_query_that_divides_where_no_budget_does_is_said_to_be_summed(found, said):
+    notes = [str(each) for each in read(text(found)).findings if "summed over" in str(each)]
+    assert len(notes) == len(said)
+    assert all(wanted in note for wanted, note in zip(said, notes, strict=True)), notes

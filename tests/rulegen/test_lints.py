@@ -6,9 +6,12 @@ Lints that ask a server are in test_online_lints.py, on a real Prometheus.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from llmslo_rulegen.lints.every import LINTS
 from llmslo_rulegen.lints.lint import Need
@@ -116,7 +119,7 @@ TRIPS = {
         "ticket: {disable: false}",
         "ticket: {disable: false}",
     ),
-    "tier/min-bad": Trip(TTFT + "    low_traffic: {min_bad: 1}\n", "min_bad: 1", "min_bad: auto", "auto"),
+    "tier/min-bad": Trip(TTFT + "    low_traffic: {min_bad: 1}\n", "min_bad: 1", "min_bad: 6", "min_bad: 6"),
     "objective/volume": Trip(
         slice_of("good_when", "up == 1", "    window: 1d\n").replace("99\n", "99.99\n"),
         "objective: 99.99",
@@ -281,8 +284,11 @@ TRIPS = {
     "alert/unrouted": Trip(
         TTFT,
         "matchers: [service=",
-        'matchers: [slo="one", severity=~"page|ticket"]\n      receiver: phone\n    - matchers: [service=',
-        'slo="one"',
+        "".join(
+            f'matchers: [slo="one", severity="{each}"]\n      receiver: phone\n    - ' for each in ("page", "ticket")
+        )
+        + "matchers: [service=",
+        'matchers: [slo="one", severity="page"]',
         "name: one",
         options=("--alertmanager", "alertmanager.yml"),
         files={"alertmanager.yml": ALERTMANAGER},
@@ -329,3 +335,49 @@ def test_a_lint_trips_and_its_fix_ends_it(code, tmp_path, monkeypatch):
         findings
     )
     assert exit_code == (1 if any(one["severity"] == "error" for one in findings) else 0)
+
+
+LENGTHS = ("1m", "3m", "5m", "10m", "30m", "1h", "2h", "6h", "12h", "1d", "3d", "7d", "8d", "20d")
+OWN_TIERS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["one", "two"]),
+            "severity": st.sampled_from(["page", "ticket"]),
+            "factor": st.sampled_from([1, 1.1, 1.5, 2, 3, 6, 10, 14.4, 50, 150]),
+            "long": st.sampled_from(LENGTHS[3:]),
+            "short": st.sampled_from(LENGTHS[:10]),
+        },
+        optional={"min_bad": st.integers(1, 8)},
+    ),
+    max_size=2,
+    unique_by=lambda tier: tier["name"],
+)
+
+
+SLOS = st.tuples(
+    st.sampled_from(["15s", "1m", "2m"]),
+    st.sampled_from([50, 80, 90, 95, 99, 99.9, 99.99]),
+    st.sampled_from(["1d", "7d", "30d", "90d", "month"]),
+    st.sampled_from(["auto", "1", "2", "5"]),
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(OWN_TIERS, SLOS)
+def test_the_numbers_that_a_fix_names_end_it(tmp_path, monkeypatch, tiers, slo):
+    monkeypatch.setenv("PATH", "")
+    scrape, objective, window, min_bad = slo
+    text = HEAD.replace("slos:", f"scrape_interval: {scrape}\nslos:") + ONE.replace("99", str(objective))
+    text += f"    sli: ttft\n    window: {window}\n    low_traffic: {{min_bad: {min_bad}}}\n"
+    text += "".join([TIERS, *(f"        - {json.dumps(tier)}\n" for tier in tiers)] if tiers else [])
+    lines = text.split("\n")
+    for found in checked(tmp_path, text)[1]:
+        named = re.match(r"write (?:less, such as )?`([^`]+)`", found["fix"] or "")
+        if named is None or not found["check"].startswith("tier/"):
+            continue
+        fixed = lines[found["line"] - 1]
+        for key, value in (each.split(": ") for each in named[1].split(", ")):
+            fixed = re.sub(rf'("?{key}"?: )"?[^,}}"]+"?', rf"\g<1>{value}", fixed, count=1)
+        _, after = checked(tmp_path, "\n".join([*lines[: found["line"] - 1], fixed, *lines[found["line"] :]]))
+        left = [one for one in after if one["line"] == found["line"]]
+        assert not [one for one in left if one["check"] == found["check"] or one["check"].startswith("spec/")], found

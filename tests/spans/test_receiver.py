@@ -11,7 +11,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from llmslo_rulegen.traces import otlp, otlp_proto
+from llmslo_rulegen.traces import readers
+from llmslo_rulegen.traces.call import Call
+from llmslo_rulegen.traces.packing import Format
 from tests.spans.receiver import line, receiving
 
 
@@ -55,10 +57,9 @@ def test_stack_traces_are_taken_out():
 
 
 def test_a_line_reads_as_the_protobuf_does():
-    kept = request()
-    del kept.resource_spans[0].scope_spans[0].spans[0].events[0].attributes[1]
-    from_json = list(otlp.spans(f"[{line(request())}]".encode()))
-    assert from_json == list(otlp_proto.spans(kept.SerializeToString()))
+    from_json = list(readers.calls(Format.OTLP, f"[{line(request())}]".encode()))
+    assert from_json == list(readers.calls(Format.OTLP_PROTO, request().SerializeToString()))
+    assert isinstance(from_json[0], Call)
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmslo_rulegen.baseline import saved
 from llmslo_rulegen.baseline.survey import of_calls, survey
-from llmslo_rulegen.traces import files, messages, packing, reading
+from llmslo_rulegen.traces import files, messages, packing, ranges, reading
 from llmslo_rulegen.traces.call import Call, Skipped
 from llmslo_rulegen.traces.messages import zstd
 from llmslo_rulegen.traces.packing import Format
@@ -93,8 +93,8 @@ def _pieces_of(data, found, cuts):
     blocks = iter([data[start:end] for start, end in pairwise(bounds)])
     if found is Format.OTLP_PROTO:
         return packing._messages("x", blocks)
-    if found is Format.OTLP and packing._has_lines(data):
-        return packing._lines("x", blocks)
+    if found is Format.OTLP and packing.has_lines(data):
+        return packing.lines("x", blocks)
     return packing._runs("x", found, blocks, packing._NAMES[found] if packing._NAMED.search(data) else ())
 
 
@@ -191,6 +191,55 @@ def test_the_same_spans_give_the_same_baseline_in_every_format(tmp_path_factory,
     assert [name for name, baseline in baselines.items() if baseline != expected] == []
 
 
+@pytest.fixture
+def small_ranges(monkeypatch):
+    """Ranges of a few spans, so that files of a test have many."""
+    for name, size in (("RANGE_BYTES", 5000), ("FEWEST_BYTES", 1), ("_WINDOW_BYTES", 900), ("_MOST_BYTES", 20_000)):
+        monkeypatch.setattr(ranges, name, size)
+
+
+@pytest.mark.usefixtures("small_ranges")
+@pytest.mark.parametrize("write", [written.lines, written.lines_of_windows, written.document, written.pretty])
+def test_ranges_hold_every_span_once(write, tmp_path):
+    path = tmp_path / "spans"
+    groups = [Told(f"s{number % 60}", *_named(SPANS[number % 4]), span=f"{number + 1:016x}") for number in range(300)]
+    path.write_bytes(write(groups))
+    cut = ranges.ranges(path)
+    if write is not written.lines_of_windows:  # its mark of UTF-8 is no line's
+        assert len(cut) > 3
+    assert [one.begin for one in cut[1:]] == [one.end for one in cut[:-1]]
+    assert survey([path], 2, quiet) == survey([path], 0, quiet)
+
+
+def _named(told):
+    return told.name, told.start_ns, told.end_ns, told.attributes
+
+
+@pytest.mark.usefixtures("small_ranges")
+def test_a_document_with_such_keys_elsewhere_is_read_whole(tmp_path):
+    """What seems to be an element's beginning is none: the ranges are no lists, so they do not count."""
+    path = tmp_path / "spans"
+    groups = written.groups([Told("a", *_named(SPANS[0]), span=f"{number + 1:016x}") for number in range(4)])
+    more = {"notes": [{"resource": {"attributes": []}} for _ in range(50)]}
+    path.write_bytes(written.compact({"resourceSpans": [{**group, **more} for group in groups * 200]}))
+    assert len(ranges.ranges(path)) > 3
+    found = survey([path], 2, quiet)
+    assert found == survey([path], 0, quiet)
+    assert found.spans == 800
+
+
+@pytest.mark.usefixtures("small_ranges")
+def test_an_error_in_a_range_is_told_with_its_line(tmp_path):
+    path = tmp_path / "spans"
+    text = written.lines(SPANS * 20)
+    path.write_bytes(text + b"oops\n" + text)
+    with pytest.raises(files.TraceFileError, match="line 81: it is no OTLP JSON: JSON is malformed"):
+        survey([path], 2, quiet)
+    path.write_bytes(written.document(SPANS * 40)[:-1])
+    with pytest.raises(files.TraceFileError, match="it ends in the middle"):
+        survey([path], 2, quiet)
+
+
 def test_processes_find_what_one_finds(tmp_path):
     paths = []
     for number, write in enumerate((written.lines, written.document, written.gzipped, written.framed)):
@@ -207,6 +256,35 @@ def test_a_rotation_is_read_from_its_folder(tmp_path):
     (tmp_path / "traces-2026-11-22T10-00-00.000.json").write_bytes(written.lines(SPANS[:1]))
     (tmp_path / "traces-2026-11-22T11-00-00.000.json.gz").write_bytes(gzip.compress(written.lines(SPANS[1:2])))
     (tmp_path / "traces.json").write_bytes(written.lines(SPANS[2:]))
+    (tmp_path / "README.md").write_text("notes")
     (tmp_path / ".traces.json.swp").write_bytes(b"an editor's")
     assert list(reading.calls([tmp_path], quiet)) == CALLS
     assert list(reading.calls([tmp_path, tmp_path / "traces.json"], quiet)) == CALLS
+    assert [path.name for path in files.listing([tmp_path]).left_out] == ["README.md"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_read"),
+    [
+        ("a.json", True),
+        ("a.JSONL", True),
+        ("a.ndjson.gz", True),
+        ("a.pb.zst", True),
+        ("a.json.1", True),
+        ("a.json-20261122.gz", True),
+        ("a-2026-11-22T10-00-00.000.json", True),
+        ("README.md", False),
+        ("a.json.md", False),
+        ("json", False),
+        ("a.tar.gz", False),
+    ],
+)
+def test_a_folder_is_read_by_names(tmp_path, name, is_read):
+    path = tmp_path / name
+    path.write_bytes(written.lines(SPANS))
+    assert files.listed([path]) == (path,)
+    if is_read:
+        assert files.listed([tmp_path]) == (path,)
+    else:
+        with pytest.raises(files.TraceFileError, match="no file of this folder has a name of traces"):
+            files.listed([tmp_path])

@@ -75,7 +75,7 @@ def test_a_bad_file_is_an_error_with_its_place(name, tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(files.TraceFileError, match="No such file"):
         told(tmp_path / "none")
-    with pytest.raises(files.TraceFileError, match="no file is in this folder"):
+    with pytest.raises(files.TraceFileError, match="no file of this folder has a name of traces"):
         told(tmp_path)
 
 
@@ -227,5 +227,5 @@ def test_a_long_line_after_short_ones_is_read_in_parts(tmp_path, monkeypatch):
 
 def test_formats_of_a_folder_may_differ(tmp_path):
     for number, write in enumerate(written.FORMATS.values()):
-        (tmp_path / f"{number:02}").write_bytes(write(SPANS))
+        (tmp_path / f"{number:02}.bin").write_bytes(write(SPANS))
     assert len(list(reading.calls([tmp_path], quiet))) == len(written.FORMATS) * len(CALLS)

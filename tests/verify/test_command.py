@@ -73,6 +73,8 @@ def test_the_report_has_the_copilots_fields_and_every_slo_once(own):
     assert {"slo", "passed", "observed_value", "threshold", "comparator", "metric", "details"} == found[
         "baseline_evaluations"
     ][0].keys()
+    targets = [one["target"] for one in found["slo_candidates"]]
+    assert all(isinstance(one["metric"], str) and isinstance(one["window_days"], int) for one in targets)
     assert found["test_results"][0]["failed"] == ["tagger-latency"]
     assert found["coverage"]["ratio"] == 1.0
     assert found["guardrail_passed"] is True
@@ -165,7 +167,9 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(own, words, said, tmp_
 @pytest.mark.parametrize("words", [("--fault", "latency"), ("--fail-on", "maybe"), ("--seed", "x"), ()])
 def test_wrong_usage_exits_2(words, capsys):
     assert run(USUAL, *words)[0] == 2
-    assert "usage:" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "usage:" in err
+    assert "maybe" not in words or "any, baseline, tests, no-data, never" in err
 
 
 def test_spans_without_a_call_are_no_data(own, tmp_path):

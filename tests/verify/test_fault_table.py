@@ -193,3 +193,12 @@ def test_what_no_fault_puts_at_risk_is_named():
     asked = [(slo, subject(slo, cross_source=True)) for slo in made.slos(text)]
     told, _ = under(made.calls("chat", 400), asked, list(fault_table.every_fault([one for _, one in asked])))
     assert [slo.id for slo in told.untested] == ["chat-throughput"]
+
+
+def test_whoever_is_hit_a_built_in_fault_is_large_enough():
+    found = (*made.calls("chat", 60, minutes=20), *made.calls("batch", 50, minutes=10, stream=False, ttft_s=None))
+    asked = own(found)
+    subjects = [one for _, one in asked]
+    faults = list(fault_table.every_fault(subjects))
+    for seed in range(30):
+        assert report.report(asked, trial.run(found, subjects, faults, seed)).unproven == ()

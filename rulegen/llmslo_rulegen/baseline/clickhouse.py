@@ -69,8 +69,8 @@ def survey(found: Server, period: Period, tell: Tell) -> Survey:
         columns = clickhouse_server.columns(client, found)
         query = clickhouse_sql.statement(found.table, has_scope=clickhouse_sql.SCOPE_COLUMN in columns)
         bounds = {
-            "begin": 0 if period.begin_ns is None else period.begin_ns,
-            "end": _END_NS if period.end_ns is None else period.end_ns,
+            "begin": 0 if period.begin_ns is None else min(max(period.begin_ns, 0), _END_NS),
+            "end": _END_NS if period.end_ns is None else min(max(period.end_ns, 0), _END_NS),
         }
         settings = {
             "max_execution_time": found.query_s,

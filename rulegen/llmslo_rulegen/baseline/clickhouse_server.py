@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ _NEEDED = (
     *("StatusCode", "StatusMessage", "Events.Timestamp", "Events.Name", "Events.Attributes"),
 )
 _MAPS = ("SpanAttributes", "Events.Attributes")
+_LOGGERS = ("clickhouse_connect", "urllib3")
 _SAID = 300  # characters of what a server says
 _DO = "look at --clickhouse"
 
@@ -113,6 +115,8 @@ def connected(found: Server) -> Iterator[Client]:
         raise ServerError(msg) from error
     # A user who may only read cannot set the limits above; the server has its own for such users.
     common.set_setting("invalid_setting_action", "drop")
+    for name in _LOGGERS:  # what they say before an error is in the error
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = clickhouse_connect.get_client(
             host=found.host,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmslo_rulegen.baseline.cell import LARGER, OK, PROMPTS, Quantity
+from llmslo_rulegen.baseline.clickhouse_let import Named, bound
 from llmslo_rulegen.baseline.gathering import FEWEST_TOKENS, HOUR_NS
 from llmslo_rulegen.baseline.sketch import edges
 from llmslo_rulegen.traces import failures, naming
@@ -22,9 +23,7 @@ from llmslo_rulegen.traces.otlp import ERROR_TEXTS, UNKNOWN_SERVICE
 KEYS = ("skipped", "source", "service", "operation", "provider", "model", "stream", "prompt", "hour")
 SCOPE_COLUMN = "ScopeName"  # newer tables; older ones hold it as an attribute
 _SCOPE_ATTRIBUTE = "otel.scope.name"
-_PERIOD = (
-    "Timestamp >= fromUnixTimestamp64Nano({begin:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
-)
+_PERIOD = "Timestamp >= fromUnixTimestamp64Nano({begin:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
 _NS = 1_000_000_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -52,14 +51,15 @@ def statement(table: Table, *, has_scope: bool) -> str:
     Its columns: `KEYS`, then outcomes, finishes and each `Quantity` as (keys, counts), then the calls of the kind in
     all hours. Rows whose `skipped` is not empty count spans that were no calls, as outcomes.
     """
-    named = _with(_expressions(table, has_scope=has_scope))
     keys = ", ".join(f"key_{name}" for name in KEYS)
     kind = ", ".join(f"key_{name}" for name in KEYS[:-1])
+    fields = ", ".join((*(f"key_{name}" for name in KEYS), "call_outcome", "call_finish", "call_buckets"))
+    call = bound(_expressions(table, has_scope=has_scope), f"tuple({fields})")
+    selected = ", ".join(f"call.{place} AS key_{name}" for place, name in enumerate(KEYS, 1))
     return (
-        f"{named}\n"
-        f"SELECT {keys},\n    {', '.join(_sums())},\n"
+        f"SELECT {selected},\n    {', '.join(_sums())},\n"
         f"    sum(count()) OVER (PARTITION BY {kind}) AS kind_count\n"
-        f"FROM {table}\n"
+        f"FROM {table}\nARRAY JOIN [{call}] AS call\n"
         f"WHERE {_PERIOD}\n"
         f"GROUP BY {keys}\n"
         f"ORDER BY kind_count DESC, {keys}"
@@ -67,36 +67,31 @@ def statement(table: Table, *, has_scope: bool) -> str:
 
 
 def _sums() -> Iterator[str]:
-    yield "sumMap([call_outcome], [1]) AS outcomes"
-    yield "sumMapIf([call_finish], [1], call_finish != '' AND call_skipped = '') AS finishes"
-    for quantity in Quantity:
-        name = f"value_{quantity.name.lower()}"
-        bucket = _bucket(f"assumeNotNull({name})")
-        yield f"sumMapIf([{bucket}], [1], {name} IS NOT NULL AND call_skipped = '') AS buckets_{quantity.name.lower()}"
+    outcome, finish, buckets = (f"call.{len(KEYS) + place}" for place in (1, 2, 3))
+    yield f"sumMap([{outcome}], [1]) AS outcomes"
+    yield f"sumMapIf([{finish}], [1], {finish} != '') AS finishes"
+    for place, quantity in enumerate(Quantity, 1):
+        bucket = f"{buckets}[{place}]"
+        yield f"sumMapIf([{bucket}], [1], {bucket} >= 0) AS buckets_{quantity.name.lower()}"
 
 
-def _with(expressions: Iterable[tuple[str, str]]) -> str:
-    named = (f"{expression} AS {name}" for name, expression in expressions)
-    return "WITH\n    " + ",\n    ".join(named)
-
-
-def _expressions(table: Table, *, has_scope: bool) -> Iterator[tuple[str, str]]:
-    """Yield names with what they stand for; each may use those before it."""
-    yield "call_edges", f"[{', '.join(map(repr, map(float, edges())))}]"
+def _expressions(table: Table, *, has_scope: bool) -> Iterator[Named]:
+    """Yield names with what they stand for; what uses names reads no columns."""
     yield "call_scope", f"lower({SCOPE_COLUMN if has_scope else _attribute(_SCOPE_ATTRIBUTE)})"
     yield from _operation()
-    yield "call_skipped", _skipped(table)
-    yield "call_source", _source()
+    yield from _skipped(table)
+    yield from _source()
     yield from _outcome()
     yield from _times()
     yield from _tokens()
     yield from _values()
     yield from _keys()
+    yield from _buckets()
 
 
-def _operation() -> Iterator[tuple[str, str]]:
+def _operation() -> Iterator[Named]:
     yield "call_start", "toUnixTimestamp64Nano(Timestamp)"
-    yield "call_end", "call_start + toInt64(Duration)"
+    yield "call_end", "toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)"
     kind, generation = naming.CHAT_IF_EQUAL
     name, endings = naming.CHAT_IF_ENDS
     chat = (
@@ -105,40 +100,41 @@ def _operation() -> Iterator[tuple[str, str]]:
         f"{_attribute(kind)} = {_quoted(generation)}",
         *(f"endsWith({_attribute(name)}, {_quoted(ending)})" for ending in endings),
     )
+    yield "call_is_chat", f"({' OR '.join(chat)})"
     upper = "call_named = upper(call_named) AND call_named != lower(call_named)"
     yield "call_named", _first(naming.OPERATION)
     yield "call_lowered", f"if({upper} AND length(call_named) = lengthUTF8(call_named), lower(call_named), call_named)"
     mapped = _mapped("call_lowered", naming.OPERATIONS, "call_lowered")
-    yield "call_operation", f"multiIf(call_named != '', {mapped}, {' OR '.join(chat)}, 'chat', '')"
+    yield "call_operation", f"multiIf(call_named != '', {mapped}, call_is_chat, 'chat', '')"
     is_no_call = f"call_operation = '' OR call_operation IN {_tuple(naming.NO_MODEL)}"
     has_no_time, has_no_end = "call_start <= 0 OR call_end <= 0", "call_end < call_start"
     reasons = (is_no_call, Skipped.NOT_LLM), (has_no_time, Skipped.NO_TIME), (has_no_end, Skipped.NO_END)
     yield "call_unread", f"multiIf({', '.join(f'{each}, {_quoted(reason.name)}' for each, reason in reasons)}, '')"
 
 
-def _skipped(table: Table) -> str:
-    """Return why a span counts as no call: it is none, or it encloses another of its service, found by its hash.
+def _skipped(table: Table) -> Iterator[Named]:
+    """Yield why a span counts as no call: it is none, or it encloses another of its service, found by its hash.
 
     GLOBAL: one server asks all others for the parents, once.
     """
     parents = (
-        f"{_with(_operation())}\nSELECT sipHash64(ServiceName, TraceId, ParentSpanId) FROM {table}\n"
-        f"WHERE {_PERIOD} AND ParentSpanId NOT IN ('', SpanId) AND call_unread = ''"
+        f"SELECT sipHash64(ServiceName, TraceId, ParentSpanId) FROM {table}\n"  # noqa: S608 -- an identifier
+        f"WHERE {_PERIOD} AND ParentSpanId NOT IN ('', SpanId) AND {bound(_operation(), 'call_unread')} = ''"
     )
-    is_parent = f"sipHash64(ServiceName, TraceId, SpanId) GLOBAL IN (\n{parents}\n)"
-    return f"multiIf(call_unread != '', call_unread, {is_parent}, {_quoted(Skipped.ENCLOSING.name)}, '')"
+    yield "call_is_parent", f"sipHash64(ServiceName, TraceId, SpanId) GLOBAL IN (\n{parents}\n)"
+    enclosing = _quoted(Skipped.ENCLOSING.name)
+    yield "call_skipped", f"multiIf(call_unread != '', call_unread, call_is_parent, {enclosing}, '')"
 
 
-def _source() -> str:
-    engine = f"SpanName = {_quoted(naming.VLLM_SPAN)} OR {_attribute(naming.VLLM_QUEUE)} != ''"
-    return (
-        f"multiIf({engine}, if(position(call_scope, 'sglang') > 0, 'sglang', 'vllm'),"
-        " position(call_scope, 'litellm') > 0, 'litellm',"
-        f" {_attribute(naming.B_PROVIDER)} != '', 'otel-genai-b', 'otel-genai-a')"
-    )
+def _source() -> Iterator[Named]:
+    yield "call_is_engine", f"(SpanName = {_quoted(naming.VLLM_SPAN)} OR {_attribute(naming.VLLM_QUEUE)} != '')"
+    yield "call_generation", f"if({_attribute(naming.B_PROVIDER)} != '', 'otel-genai-b', 'otel-genai-a')"
+    engine = "if(position(call_scope, 'sglang') > 0, 'sglang', 'vllm')"
+    proxy = "position(call_scope, 'litellm') > 0, 'litellm'"
+    yield "call_source", f"multiIf(call_is_engine, {engine}, {proxy}, call_generation)"
 
 
-def _outcome() -> Iterator[tuple[str, str]]:
+def _outcome() -> Iterator[Named]:
     own = ", ".join(_attribute(name) for name in naming.ERROR_WORDS)
     theirs = ", ".join(f"m[{_quoted(name)}]" for name in naming.ERROR_WORDS)
     event = f"n = {_quoted(naming.ERROR_EVENT)}"
@@ -150,7 +146,8 @@ def _outcome() -> Iterator[tuple[str, str]]:
     is_status = _matches("s", naming.STATUS_PATTERN)
     yield "call_words", f"if({is_error}, {words}, [])"
     yield "call_class", f"arrayFirst(c -> c != '', {classes})"
-    statuses = f"arrayConcat([{_first(naming.STATUS)}], call_words)"
+    yield "call_status_text", _first(naming.STATUS)
+    statuses = "arrayConcat([call_status_text], call_words)"
     yield "call_status", f"toUInt16OrZero(arrayFirst(s -> {is_status}, {statuses}))"
     ranges = "call_status >= 500 AND call_status < 600, 'server_error'"
     ranges += ", call_status >= 400 AND call_status < 500, 'invalid_request'"
@@ -163,7 +160,7 @@ def _statuses() -> str:
     return ", ".join(f"call_status = {status}, {_quoted(outcome)}" for status, outcome in failures.STATUSES.items())
 
 
-def _times() -> Iterator[tuple[str, str]]:
+def _times() -> Iterator[Named]:
     yield "call_streaming", _first(naming.STREAM)
     yield "call_instant", _attribute(naming.FIRST_AT)
     # A day that its month does not have is not that day again once it was read.
@@ -187,7 +184,7 @@ def _times() -> Iterator[tuple[str, str]]:
     yield "call_stream", f"call_ttft IS NOT NULL OR call_streaming IN {_tuple(naming.TRUE)}"
 
 
-def _tokens() -> Iterator[tuple[str, str]]:
+def _tokens() -> Iterator[Named]:
     for way, names, member in (
         ("input", naming.INPUT, naming.INPUT_DETAIL),
         ("output", naming.OUTPUT, naming.OUTPUT_DETAIL),
@@ -199,7 +196,7 @@ def _tokens() -> Iterator[tuple[str, str]]:
         yield f"call_{way}", f"trunc(coalesce(call_{way}_told, {_bounded(f'call_{way}_detail')}))"
 
 
-def _values() -> Iterator[tuple[str, str]]:
+def _values() -> Iterator[Named]:
     yield "value_duration", "if(call_error = '', call_duration, NULL)"
     yield "value_ttft", "call_ttft"
     computed = "if(call_output > 1, (call_duration - call_ttft) / (call_output - 1), NULL)"
@@ -212,37 +209,40 @@ def _values() -> Iterator[tuple[str, str]]:
     yield from _finish()
 
 
-def _finish() -> Iterator[tuple[str, str]]:
+def _finish() -> Iterator[Named]:
     in_list = _quoted(f'^\\["({naming.FINISH_PATTERN})"')
     is_nothing = "call_finishes IN ('', '[]') OR startsWith(call_finishes, '[\"\"')"
     is_word = _matches("call_finishes", naming.FINISH_PATTERN)
     first = f"match(call_finishes, {in_list}), extract(call_finishes, {in_list}), {_quoted(naming.OTHER_FINISH)}"
     yield "call_finishes", _first(naming.FINISH)
-    yield "call_finish", f"multiIf({is_nothing}, '', {is_word}, call_finishes, {first})"
+    yield "call_finish", f"multiIf(call_skipped != '' OR {is_nothing}, '', {is_word}, call_finishes, {first})"
 
 
-def _keys() -> Iterator[tuple[str, str]]:
+def _keys() -> Iterator[Named]:
     sizes = ", ".join(f"call_input <= {most}, {_quoted(name)}" for name, most in PROMPTS)
+    yield "call_service", f"if(ServiceName = '', {_quoted(UNKNOWN_SERVICE)}, toString(ServiceName))"
+    yield "call_provider", f"lower({_first(naming.PROVIDER)})"
+    yield "call_model", _first(naming.MODEL)
+    yield "call_prompt", f"multiIf(call_input IS NULL, '', {sizes}, {_quoted(LARGER)})"
+    yield "call_hour", f"intDiv(call_start, {HOUR_NS})"
     yield "key_skipped", "call_skipped"
-    for name, expression in (
-        ("source", "call_source"),
-        ("service", f"if(ServiceName = '', {_quoted(UNKNOWN_SERVICE)}, toString(ServiceName))"),
-        ("operation", "call_operation"),
-        ("provider", f"lower({_first(naming.PROVIDER)})"),
-        ("model", _first(naming.MODEL)),
-        ("stream", "toUInt8(call_stream)"),
-        ("prompt", f"multiIf(call_input IS NULL, '', {sizes}, {_quoted(LARGER)})"),
-        ("hour", f"intDiv(call_start, {HOUR_NS})"),
-    ):
-        nothing = "0" if name in {"stream", "hour"} else "''"
-        yield f"key_{name}", f"if(call_skipped = '', {expression}, {nothing})"
+    for name in KEYS[1:]:
+        value, nothing = (f"toInt64(call_{name})", "0") if name in {"stream", "hour"} else (f"call_{name}", "''")
+        yield f"key_{name}", f"if(call_skipped = '', {value}, {nothing})"
+
+
+def _buckets() -> Iterator[Named]:
+    """Yield the bucket of each quantity, -1 where there is none."""
+    values = ", ".join(f"ifNull(value_{quantity.name.lower()}, -1)" for quantity in Quantity)
+    place = f"if(call_skipped != '' OR v < 0, -1, {_bucket('v')})"
+    yield "call_buckets", f"arrayMap(v -> {place}, [{values}])"
 
 
 def _bucket(value: str) -> str:
     """Return the number of edges that are below a value: `roundDown` finds the last edge that is not above it."""
-    last = f"roundDown({value}, call_edges)"
-    place = f"transform({last}, call_edges, range(toUInt64({len(edges())})), toUInt64(0))"
-    return f"toUInt16({place} + ({last} < {value}))"
+    known = f"[{', '.join(map(repr, map(float, edges())))}]"
+    place = f"transform(e, {known}, range(toUInt64({len(edges())})), toUInt64(0))"
+    return f"arrayMap(e -> toInt32({place} + (e < {value})), [roundDown({value}, {known})])[1]"
 
 
 def _attribute(name: str) -> str:
@@ -255,7 +255,7 @@ def _first(names: Sequence[str]) -> str:
     return f"coalesce({found}, '')"
 
 
-def _number(name: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _number(name: str, names: Sequence[str]) -> Iterator[Named]:
     text, read = f"{name}_text", f"{name}_read"
     yield text, _first(names)
     yield read, f"if({_matches(text, naming.NUMBER_PATTERN)}, toFloat64OrNull({text}), NULL)"

@@ -12,10 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
-from prometheus_client.parser import text_string_to_metric_families as plain_text
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from llmslo_exporter import catalog
 from llmslo_rulegen.baseline import metered
@@ -24,6 +22,10 @@ from llmslo_rulegen.baseline.survey import Survey
 from llmslo_rulegen.errors import RulegenError
 from llmslo_rulegen.finding import printable
 from llmslo_rulegen.prometheus_api import Api
+from llmslo_rulegen.traces import web
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 MAX_BYTES = 64 << 20
 PAGE_S = 30.0
@@ -68,15 +70,16 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 
 def survey_of(found: argparse.Namespace) -> Survey:
-    """Return what `--metrics` names; raises PageError or ServerError."""
-    before = None if found.metrics_before is None else page(found.metrics_before)
-    return survey(page(found.metrics), before, found.metrics_source, found.metrics_service)
+    """Return what `--metrics` (with `--headers`) names; raises PageError or ServerError."""
+    headers = web.headers(found.headers)
+    before = None if found.metrics_before is None else page(found.metrics_before, headers)
+    return survey(page(found.metrics, headers), before, found.metrics_source, found.metrics_service)
 
 
-def page(place: str) -> Page:
+def page(place: str, headers: Mapping[str, str] = MappingProxyType({})) -> Page:
     """Return the page of a file (its time is that of the file) or of a URL; raises PageError or ServerError."""
     if place.startswith(("http://", "https://")):
-        api = Api(place, PAGE_S, PAGE_S, "look at --metrics")
+        api = Api(place, PAGE_S, PAGE_S, "look at --metrics", headers)
         raw = api.raw() or b""
         return Page(api.url, _decoded(raw, api.url), int(time.time()))
     file = Path(place)
@@ -133,6 +136,10 @@ def _values(found: Page, source: str) -> Values:
 
 
 def _families(text: str) -> Iterable[Metric]:
+    # Commands that read something else need not wait for it.
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics  # noqa: PLC0415
+    from prometheus_client.parser import text_string_to_metric_families as plain_text  # noqa: PLC0415
+
     read: Callable[[str], Iterable[Metric]] = open_metrics if text.rstrip().endswith(_END) else plain_text
     return read(text)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from llmslo_rulegen.baseline import saved_file
+from llmslo_rulegen.baseline import clickhouse, exposition, prometheus, saved_file
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.period import Period, instant_ns
 from llmslo_rulegen.baseline.progress import Progress
 from llmslo_rulegen.baseline.survey import Survey, added, of_pieces, survey
 from llmslo_rulegen.errors import RulegenError
+from llmslo_rulegen.finding import printable
 from llmslo_rulegen.traces import files, reading, tempo, web
 from llmslo_rulegen.traces.call import Call, Skipped
 from llmslo_rulegen.traces.files import Tell
@@ -22,7 +24,10 @@ from llmslo_rulegen.traces.packing import Piece
 
 MOST_JOBS = 8
 _SMALL_BYTES = 16 << 20  # read by one process before others have started
+_SUMS = ("clickhouse", "prometheus", "metrics")  # servers that hold no single calls, or are asked for none
+_SERVERS = ("tempo", *_SUMS)
 _NS = 1_000_000_000
+_MOST_NAMES = 5
 _DAY_NS = 86400 * _NS
 
 
@@ -54,6 +59,9 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"headers of requests, `Name: value` a line (default: ${web.HEADERS_VARIABLE})",
     )
+    clickhouse.add_options(about)
+    prometheus.add_options(about)
+    exposition.add_options(about)
     about.add_argument("--jobs", type=_jobs, metavar="N", help="processes that read files (default: one a core)")
 
 
@@ -75,7 +83,11 @@ def calls(found: argparse.Namespace) -> Iterator[Call | Skipped]:
     """
     period = period_of(found)
     _expect_something(found)
-    paths = files.listed(found.inputs)
+    for name in _SUMS:
+        if getattr(found, name):
+            msg = f"--{name} gives sums, no single calls: give traces, or --tempo URL"
+            raise InputsError(msg)
+    paths = _listed(found)
     for path in paths:
         if saved_file.is_saved(path):
             msg = f"{path}: a saved baseline holds no single calls: give the traces it was made of"
@@ -102,13 +114,13 @@ def period_of(found: argparse.Namespace) -> Period:
 
 
 def _expect_something(found: argparse.Namespace) -> None:
-    if not found.inputs and not found.tempo:
+    if not found.inputs and not any(getattr(found, name) for name in _SERVERS):
         msg = "nothing to read: give trace files, folders of them, a saved baseline, or a server such as --tempo URL"
         raise InputsError(msg)
 
 
 def _surveys(found: argparse.Namespace, period: Period, tell: Progress) -> Iterator[Survey]:
-    paths = files.listed(found.inputs)
+    paths = _listed(found)
     baselines = [path for path in paths if saved_file.is_saved(path)]
     for path in baselines:
         yield Survey(_within(saved_file.read(path), period), saved_file.NOTHING_SKIPPED)
@@ -119,7 +131,13 @@ def _surveys(found: argparse.Namespace, period: Period, tell: Progress) -> Itera
         yield survey(traces, 0 if is_small or jobs == 1 else jobs, tell, period)
 
     if found.tempo:
-        yield of_pieces(_tempo(found, period, tell), 0, period)
+        yield of_pieces(_tempo(found, period, tell), period)
+    if found.clickhouse:
+        yield clickhouse.survey_of(found, period, tell)
+    if found.prometheus:
+        yield prometheus.survey_of(found, period, tell)
+    if found.metrics:
+        yield exposition.survey_of(found)
 
 
 def _tempo(found: argparse.Namespace, period: Period, tell: Tell) -> Iterator[Piece]:
@@ -129,6 +147,15 @@ def _tempo(found: argparse.Namespace, period: Period, tell: Tell) -> Iterator[Pi
     begin_ns = end_ns - _DAY_NS if period.begin_ns is None else period.begin_ns
     search = tempo.Search(begin_ns // _NS, -(-end_ns // _NS), found.tempo_query)
     yield from tempo.pieces(web.Web(found.tempo, web.headers(found.headers)), search, tell)
+
+
+def _listed(found: argparse.Namespace) -> tuple[Path, ...]:
+    listing = files.listing(found.inputs)
+    if listing.left_out:
+        names = ", ".join(printable(str(path)) for path in listing.left_out[:_MOST_NAMES])
+        more = f" and {len(listing.left_out) - _MOST_NAMES} more" if len(listing.left_out) > _MOST_NAMES else ""
+        sys.stderr.write(f"left out, by name no traces: {names}{more}\n")
+    return listing.files
 
 
 def _within(baseline: Baseline, period: Period) -> Baseline:

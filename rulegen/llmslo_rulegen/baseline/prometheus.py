@@ -25,6 +25,7 @@ from llmslo_rulegen.finding import printable
 from llmslo_rulegen.names import LABEL
 from llmslo_rulegen.prometheus_api import Api
 from llmslo_rulegen.slo import Matcher, Op
+from llmslo_rulegen.traces import web
 from llmslo_rulegen.traces.files import Tell
 
 DEFAULT_HOURS = 30 * 24
@@ -34,7 +35,8 @@ QUESTION_S, ALL_S = 120.0, 3600.0
 SCRAPE_S = 60
 _NS = 1_000_000_000
 _NOW, _RANGE = "query", "query_range"
-_DO = "look at --prometheus-source, --prometheus-label, --from and --to"
+_DO = "look at --prometheus"
+_CHOICE = "look at --prometheus-source, --prometheus-label, --from and --to"
 
 Labels = Sequence[tuple[str, str]]
 
@@ -67,8 +69,11 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 
 def survey_of(found: argparse.Namespace, period: Period, tell: Tell) -> Survey:
-    """Return what `--prometheus` names; raises ServerError. Says on standard error what is there and was not read."""
-    api = Api(found.prometheus, ALL_S, QUESTION_S)
+    """Return what `--prometheus` (with `--headers`) names; raises ServerError.
+
+    Says on standard error what is there and was not read.
+    """
+    api = Api(found.prometheus, ALL_S, QUESTION_S, _DO, web.headers(found.headers))
     hours = hours_of(period, time.time_ns())
     reading = Reading(api, found.prometheus_source, tuple(found.prometheus_label), found.prometheus_scrape)
     summed = survey(reading, hours, tell)
@@ -76,7 +81,7 @@ def survey_of(found: argparse.Namespace, period: Period, tell: Tell) -> Survey:
     if unread:
         sys.stderr.write(f"not read: {', '.join(unread)} as native histograms: their buckets are not the catalog's\n")
     if not summed.baseline.cells:
-        msg = f"{api.url} counted nothing of source {found.prometheus_source} in {len(hours)} h: {_DO}"
+        msg = f"{api.url}: nothing of source {found.prometheus_source} was counted in {len(hours)} h: {_CHOICE}"
         raise ServerError(msg)
     return summed
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmslo_exporter import catalog
 from llmslo_rulegen.baseline.cell import Kind
 from llmslo_rulegen.derive import history, interval, promise
 from llmslo_rulegen.derive.history import History
@@ -16,8 +15,7 @@ from llmslo_rulegen.derive.interval import Estimate
 from llmslo_rulegen.observed import labels
 
 MOST_CLASSES = 12  # of one SLI; more promises than a team can mean
-_APART = 2.0  # times the share of bad events, where a threshold decides
-_OUTCOMES_APART = 3.0  # the same for outcomes, which are rarer
+APART = 3.0  # times the share of bad events, of what one budget for both would be too loose or too tight for
 _UNTOLD = ("stream", "prompt")  # fields that matter and that hardly a metric has a label for
 _LEAST_SHARE = 1e-5  # below it twice as many is nothing to speak of
 
@@ -106,7 +104,7 @@ def _groups(found: Histories, field: str, asked: Comparing) -> list[frozenset[st
     judge = _judge(known, asked)
     groups: list[tuple[set[str], History]] = []
     for value in sorted(known, key=lambda value: (judge(known[value]).share, value)):
-        if groups and not _apart(judge(groups[-1][1]), judge(known[value]), asked):
+        if groups and not _apart(judge(groups[-1][1]), judge(known[value])):
             groups[-1][0].add(value)
             groups[-1] = groups[-1][0], history.merged((groups[-1][1], known[value]))
         else:
@@ -127,9 +125,8 @@ def _judge(known: Mapping[str, History], asked: Comparing) -> Callable[[History]
     return lambda one: interval.estimate(*one.at(strictest), promise.AHEAD_H)
 
 
-def _apart(better: Estimate, worse: Estimate, asked: Comparing) -> bool:
-    times = _APART if asked.sli in _TIMED else _OUTCOMES_APART
-    return worse.low > better.high and worse.share >= times * max(better.share, _LEAST_SHARE)
+def _apart(better: Estimate, worse: Estimate) -> bool:
+    return worse.low > better.high and worse.share >= APART * max(better.share, _LEAST_SHARE)
 
 
 def _value(kind: Kind, field: str) -> str:
@@ -138,6 +135,3 @@ def _value(kind: Kind, field: str) -> str:
 
 def _shown(values: frozenset[str]) -> str:
     return " or ".join(value or "(none)" for value in sorted(values))
-
-
-_TIMED = frozenset(sli.name for source in catalog.SOURCES for sli in source.slis if sli.edges)

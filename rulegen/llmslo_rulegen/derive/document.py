@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from textwrap import wrap
 
@@ -16,7 +16,8 @@ from llmslo_rulegen.spec import DEFAULT_SOURCE, VERSION
 from llmslo_rulegen.yaml_text import scalar
 
 MARK = "# derived: "  # what `derive --update` may write anew
-_WIDTH = 110
+HEAD = "Each number's reason stands above it; `llmslo-rulegen derive --update FILE` looks again."
+_WIDTH = 120
 
 
 def text(found: Sequence[Proposal]) -> str:
@@ -41,30 +42,30 @@ def _free(service: str, taken: set[str]) -> str:
 
 
 def _document(name: str, members: Sequence[Proposal]) -> Iterator[str]:
-    first = next(one.outcome for one in members if isinstance(one.outcome, Promise))
+    made = [(one, one.outcome) for one in members if isinstance(one.outcome, Promise)]
+    said = [list(reasons.shared(one, promised)) for one, promised in made]
+    common = [sentence for sentence in said[0] if all(sentence in others for others in said)]
     yield from comment(
-        f"Derived from a baseline of {reasons.length(first.history.span)}, {reasons.period(first.history.span)}."
-        " Each number's reason stands above it; `llmslo-rulegen derive --update FILE` looks again.",
-        "",
-        "# ",
+        "Each number's reason stands above it; `llmslo-rulegen derive --update FILE` looks again.", "", "# "
     )
+    for sentence in common:
+        yield from comment(sentence, "")
     yield f"version: {VERSION}"
     if name != members[0].service:
         yield from comment(f"service.name is {shown(members[0].service)}, which cannot be a name here", "", "# ")
     yield f"service: {scalar(name)}"
     yield "# runbook_url: https://example.org/runbooks/ # where out/runbooks is published: each alert links to its page"
     yield "slos:"
-    for one in members:
-        if isinstance(one.outcome, Promise):
-            yield from entry(one, one.outcome)
+    for one, promised in made:
+        yield from entry(one, promised, common)
     for one in members:
         if isinstance(one.outcome, Refusal):
             yield from comment(f"Not promised: {one.name}. {one.outcome.why}", "  ", "# ")
 
 
-def entry(one: Proposal, made: Promise) -> Iterator[str]:
-    """Yield the lines of one SLO."""
-    for sentence in reasons.all_of(one, made):
+def entry(one: Proposal, made: Promise, common: Collection[str] = ()) -> Iterator[str]:
+    """Yield the lines of one SLO; what is `common` to the document stands above."""
+    for sentence in (*reasons.own(one, made), *(each for each in reasons.shared(one, made) if each not in common)):
         yield from comment(sentence, "  ")
     yield f"  - name: {scalar(one.name)}"
     yield f"    description: {scalar(_description(one, made))}"
@@ -72,9 +73,7 @@ def entry(one: Proposal, made: Promise) -> Iterator[str]:
     if one.source != DEFAULT_SOURCE:
         yield f"    source: {one.source}"
     if one.select:
-        yield "    select:"
-        for label, values in one.select:
-            yield f"      {label}: {_choices(values)}"
+        yield f"    select: {{{', '.join(f'{label}: {_choices(values)}' for label, values in one.select)}}}"
     if made.threshold is not None:
         yield from comment(reasons.threshold(one, made), "    ")
         yield f"    threshold: {reasons.edge(one, made.threshold)}"

@@ -25,13 +25,11 @@ def threshold(one: Proposal, made: Promise) -> str:
     shares = made.kept.shares()
     is_above = _is_from_above(one)
     beyond = "were not faster" if is_above else "took longer"
-    said = (
-        f"{edge(one, made.threshold)}: the strictest end of a bucket that enough events surely keep;"
-        f" {percent(made.estimate.share)} {beyond}"
-    )
+    said = f"{edge(one, made.threshold)}: {percent(made.estimate.share)} {beyond}"
     stricter = made.column + (1 if is_above else -1)
     if 0 <= stricter < len(shares):
-        said += f", and {percent(float(shares[stricter]))} at the next, {edge(one, made.kept.thresholds[stricter])}"
+        at = edge(one, made.kept.thresholds[stricter])
+        said += f"; the next stricter bucket end, {at}, would have {percent(float(shares[stricter]))} bad"
     return said
 
 
@@ -39,42 +37,37 @@ def objective(made: Promise) -> str:
     """Return why the objective is what it is."""
     found = made.estimate
     said = (
-        f"{percent(found.share)} of the events were bad, {percent(found.low)} to {percent(found.high)} with 95 %"
-        f" confidence, and the next 30 days may reach {percent(found.future)}: the budget is the next step above it,"
-        f" {percent(made.budget)}"
+        f"{percent(found.share)} bad, 95 % interval {percent(found.low)} to {percent(found.high)}; the next 30 days may"
+        f" reach {percent(found.future)}, hence a budget of {percent(made.budget)}"
     )
     return said + (f", {made.budget / found.share:.1f} times what was bad" if found.share else "")
 
 
 def sample(made: Promise) -> str:
-    """Return how much there was to learn from."""
-    found, span = made.estimate, made.kept.span
-    said = f"{found.events:,} events within {length(span)}, {period(span)}"
+    """Return how much the events say."""
+    found = made.estimate
+    return f"{found.events:,} events, worth {found.effective:,.0f} independent ones"
+
+
+def blocks(made: Promise) -> str:
+    """Return how it is known how many independent events they are worth."""
+    found = made.estimate
     if found.blocks < interval.FEWEST_BLOCKS:
-        return (
-            f"{said}; too few blocks of time to see how they clump, so {interval.ASSUMED_CLUMPING:g} of them are"
-            " taken for one independent one"
-        )
+        clump = f"{interval.ASSUMED_CLUMPING:g} are taken for one independent one"
+        return f"so few hours do not show how events clump: {clump}"
     unit = f"{found.block_h // DAY_H} d" if found.block_h % DAY_H == 0 else f"{found.block_h} h"
-    return f"{said}; worth {found.effective:,.0f} independent ones, by a bootstrap over {found.blocks} blocks of {unit}"
+    return f"intervals are by a bootstrap over {found.blocks} blocks of {unit}"
 
 
-def season(made: Promise) -> str:
-    """Return what is known of hours of the day and days of the week."""
-    found = made.season
-    return f"{_hours(found)}; {_days(found)}"
-
-
-def kept(one: Proposal, made: Promise) -> str:
+def kept(one: Proposal) -> str:
     """Return how the baseline itself would have fared."""
     said = ""
     if one.met is not None:
         said = f"met in {one.met.met} of {one.met.of} {one.met.unit}"
     if one.alarms is not None:
-        said += (
-            f"; its own baseline would have paged {_times(one.alarms.pages_a_month)} a month"
-            f" ({one.alarms.pages} pages and {one.alarms.tickets} tickets in {length(made.kept.span)})"
-        )
+        pages, tickets = one.alarms.pages, one.alarms.tickets
+        said += f"; its own baseline brings {_a_month(one.alarms.pages_a_month)}"
+        said += f" ({pages} in all, and {tickets} tickets)" if pages or tickets else ", no ticket"
     return said
 
 
@@ -105,8 +98,8 @@ def provisional(made: Promise) -> str:
     if not made.provisional:
         return ""
     return (
-        f"PROVISIONAL: {length(made.kept.span)} of history, {promise.FULL_DAYS} days are needed to know days and weeks;"
-        " its pages are off until then, tickets are on"
+        f"PROVISIONAL: {promise.FULL_DAYS} days of history are needed to know days and weeks; until then pages are off,"
+        " tickets are on"
     )
 
 
@@ -118,11 +111,10 @@ def aspiration(made: Promise) -> str:
     days = proposal.met(made.kept, made.column, stricter)
     share = made.estimate.share
     need = promise.budget(stricter)
-    said = f"aspirational, not promised: {stricter} % would have been met in {days.met} of {days.of} {days.unit}"
+    said = f"aspirational, not promised: {stricter} %, met in {days.met} of {days.of} {days.unit}"
     if share > need:
-        said += f"; {percent(1 - need / share)} of the bad events would have to go"
-    paged = alarms.alarms(*made.kept.at(made.column), stricter).pages_a_month
-    return f"{said}; it would have paged {_times(paged)} a month"
+        said += f"; in all, {percent(1 - need / share)} of the bad events would have to go"
+    return f"{said}; {_a_month(alarms.alarms(*made.kept.at(made.column), stricter).pages_a_month)}"
 
 
 def aspired(objective: Decimal) -> Decimal | None:
@@ -131,17 +123,30 @@ def aspired(objective: Decimal) -> Decimal | None:
     return next((rung for rung in reversed(promise.LADDER) if promise.budget(rung) <= half), None)
 
 
-def all_of(one: Proposal, made: Promise) -> Iterator[str]:
-    """Yield every sentence on a promise but those on its threshold and its objective."""
-    yield sample(made)
-    yield season(made)
-    yield kept(one, made)
+def shared(one: Proposal, made: Promise) -> Iterator[str]:
+    """Yield the sentences that are often the same for all promises of a service."""
+    yield f"learnt from {length(made.kept.span)}, {period(made.kept.span)}"
+    yield blocks(made)
+    yield _hours(made.season)
+    yield _days(made.season)
+    yield from filter(None, (provisional(made), crossing(one)))
+
+
+def own(one: Proposal, made: Promise) -> Iterator[str]:
+    """Yield the others, but those on its threshold and its objective."""
+    yield f"{sample(made)}; {kept(one)}"
     for found in _placed(made):
         yield f"WARNING: {found}"
     if made.kept.span.hours < made.history.span.hours:
         yield f"derived from {length(made.kept.span)} after the change only"
-    yield from filter(None, (provisional(made), checked(one), crossing(one)))
-    yield from one.untold
+    yield from filter(None, (checked(one), *one.untold))
+
+
+def all_of(one: Proposal, made: Promise) -> Iterator[str]:
+    """Yield every sentence on a promise."""
+    yield from filter(None, (threshold(one, made), objective(made)))
+    yield from own(one, made)
+    yield from shared(one, made)
 
 
 def _placed(made: Promise) -> Iterator[str]:
@@ -198,16 +203,18 @@ def instant(hour: int) -> str:
 
 
 def _length_h(hours: int) -> str:
-    return f"{hours // DAY_H} days" if hours >= 2 * DAY_H else f"{hours} hour{'s' if hours != 1 else ''}"
+    if hours >= 2 * DAY_H:
+        return f"{hours // DAY_H} days"
+    return f"{hours} hour{'s' if hours != 1 else ''} of the clock"
 
 
-def _times(count: float) -> str:
-    return f"{count:.2g} times"
+def _a_month(pages: float) -> str:
+    return f"{pages:.2g} pages a month"
 
 
 def _hours(found: Season) -> str:
     if found.hourly is None:
-        return f"hours of the day unknown (less than {FEWEST_DAYS} days)"
+        return f"whether hours of the day differ is unknown: less than {FEWEST_DAYS} days"
     if not found.hourly:
         return "no difference by hour of the day"
     worst, best = (pick(range(DAY_H), key=found.by_hour.__getitem__) for pick in (max, min))
@@ -219,7 +226,7 @@ def _hours(found: Season) -> str:
 
 def _days(found: Season) -> str:
     if found.weekly is None:
-        return f"days of the week unknown (less than {FEWEST_WEEKS} weeks)"
+        return f"whether days of the week differ is unknown: less than {FEWEST_WEEKS} weeks"
     if not found.weekly:
         return "no difference by day of the week"
     worst, best = (pick(range(WEEK_D), key=found.by_day.__getitem__) for pick in (max, min))

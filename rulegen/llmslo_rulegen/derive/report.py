@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
 from functools import cache
 from itertools import groupby
 
@@ -52,10 +53,48 @@ def _environment() -> Environment:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A proposal in a line; empty where it is refused."""
+
+    service: str
+    name: str
+    threshold: str
+    objective: str
+    bad: str
+    interval: str
+    events: str
+    pages: str
+
+
+def _row(one: Proposal) -> _Row:
+    made = one.outcome
+    if isinstance(made, Refusal):
+        return _Row(one.service, one.name, "", "refused", "", "", f"{made.events:,}", "")
+    found = made.estimate
+    return _Row(
+        one.service,
+        one.name,
+        reasons.edge(one, made.threshold) if made.threshold is not None else "",
+        f"{made.objective} %" + (" provisional" if made.provisional else ""),
+        reasons.percent(found.share),
+        f"{reasons.percent(found.low)} to {reasons.percent(found.high)}",
+        f"{found.events:,}",
+        f"{one.alarms.pages_a_month:.2g}" if one.alarms is not None else "",
+    )
+
+
 def _of_page(one: Proposal) -> dict[str, object]:
     made = one.outcome
+    row = _row(one)
     labels = [f"{label}={document.shown(', '.join(values)) or '(none)'}" for label, values in one.select]
-    shared = {"name": document.shown(one.name), "sli": one.sli, "source": one.source, "select": labels}
+    shared = {
+        "name": document.shown(one.name),
+        "sli": one.sli,
+        "source": one.source,
+        "select": labels,
+        "events": row.events,
+    }
     if isinstance(made, Refusal):
         changes = [reasons.change(change, one.traffic.history.span) for change in made.changes[:1]]
         return {**shared, "why": made.why, "says": changes}
@@ -63,9 +102,12 @@ def _of_page(one: Proposal) -> dict[str, object]:
         **shared,
         "why": "",
         "objective": f"{made.objective} %",
-        "threshold": reasons.edge(one, made.threshold) if made.threshold is not None else "",
+        "threshold": row.threshold,
+        "bad": row.bad,
+        "interval": row.interval,
+        "pages": row.pages,
         "provisional": made.provisional,
-        "says": list(filter(None, (reasons.threshold(one, made), reasons.objective(made), *reasons.all_of(one, made)))),
+        "says": list(reasons.all_of(one, made)),
         "aspiration": reasons.aspiration(made),
         "charts": charts.charts(one, made),
     }
@@ -77,24 +119,12 @@ def _lines(found: Sequence[Proposal]) -> Iterator[str]:
     yield "| service | SLO | threshold | objective | bad | 95 % interval | events | pages a month |"
     yield "|---|---|---|---|---|---|---|---|"
     for one in found:
-        yield f"| {' | '.join(map(_plain, _row(one)))} |"
+        yield f"| {' | '.join(map(_plain, astuple(_row(one))))} |"
     for service, members in groupby(found, key=lambda one: one.service):
         yield from ("", f"## {_plain(service)}")
         for one in members:
             yield from ("", f"### {_plain(one.name)}", "", *_section(one))
     yield from ("", "## How", "", HOW)
-
-
-def _row(one: Proposal) -> tuple[str, ...]:
-    made = one.outcome
-    if isinstance(made, Refusal):
-        return one.service, one.name, "", "refused", "", "", f"{made.events:,}", ""
-    found = made.estimate
-    limit = reasons.edge(one, made.threshold) if made.threshold is not None else ""
-    interval = f"{reasons.percent(found.low)} to {reasons.percent(found.high)}"
-    marked = f"{made.objective} %" + (" provisional" if made.provisional else "")
-    pages = f"{one.alarms.pages_a_month:.2g}" if one.alarms is not None else ""
-    return one.service, one.name, limit, marked, reasons.percent(found.share), interval, f"{found.events:,}", pages
 
 
 def _section(one: Proposal) -> Iterator[str]:
@@ -105,8 +135,9 @@ def _section(one: Proposal) -> Iterator[str]:
     if isinstance(made, Refusal):
         yield f"- Refused: {_plain(made.why)}"
         return
-    said = (reasons.threshold(one, made), reasons.objective(made), *reasons.all_of(one, made))
-    yield from (f"- {_plain(sentence)}" for sentence in (*said, reasons.aspiration(made)) if sentence)
+    yield from (
+        f"- {_plain(sentence)}" for sentence in (*reasons.all_of(one, made), reasons.aspiration(made)) if sentence
+    )
 
 
 def _plain(text: str) -> str:

@@ -19,7 +19,6 @@ from llmslo_rulegen.foreign.draft import Draft
 from llmslo_rulegen.foreign.node import Node
 from llmslo_rulegen.templates import WINDOW
 
-_ANY_WINDOW = re.compile(r"\{\{\s*\.?\s*window\s*\}\}")
 _RANGE = re.compile(r"\[\s*([0-9]+[smhdwy])\s*\]")
 _OPERATORS = {"lte": "<=", "gte": ">=", "lt": "<", "gt": ">"}
 _SLICE_S = 60
@@ -84,7 +83,7 @@ def _threshold(draft: Draft, found: Indicator, how: Slice) -> None:
 
 def _raw(draft: Draft, found: Indicator, how: Slice) -> None:
     query, is_good = found.query.needed(), found.kind == "success"
-    if _ANY_WINDOW.search(query):
+    if templates.ANY_WINDOW.search(query):
         quotient.ratio(draft, f"1 - ({query})" if is_good else query, found.query)
         return
     if how.method == "Timeslices":
@@ -113,6 +112,8 @@ def _events(draft: Draft, found: Indicator, total: Node, how: Slice) -> None:
     part_text, total_text = (_template(node, is_counter=found.is_counter) for node in (found.query, total))
     if how.method == "Occurrences":
         draft.sli(found.query, **{found.kind: part_text, "total": total_text})
+        for text, node in ((part_text, found.query), (total_text, total)):
+            quotient.summed(text, node)
         return
     part, of = (text.replace(WINDOW, promql.duration(how.seconds)) for text in (part_text, total_text))
     # Without a bad event there is no series of them; without an event at all nothing is broken.
@@ -129,7 +130,7 @@ def _events(draft: Draft, found: Indicator, total: Node, how: Slice) -> None:
 def _template(node: Node, *, is_counter: bool) -> str:
     """Return a query as a template: the window it has, or the one it needs."""
     text = sloth.stepped(node)
-    if _ANY_WINDOW.search(text):
+    if templates.ANY_WINDOW.search(text):
         return text
     tree = templates.parse(text.strip())
     ranges = set(_RANGE.findall(templates.without_strings(text)))

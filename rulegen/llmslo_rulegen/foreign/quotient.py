@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import promql_parser as promql
 
@@ -12,7 +13,6 @@ from llmslo_rulegen.foreign.draft import Draft
 from llmslo_rulegen.foreign.node import Node
 from llmslo_rulegen.templates import WINDOW
 
-_ANY_WINDOW = re.compile(r"\{\{\s*\.?\s*window\s*\}\}")
 _MARK = "1234567s"  # stands for the window while an expression is parsed; nobody writes it
 _SHOWN_MARK = "14d6h56m7s"  # the same as the parser prints it
 _NEED = "only a quotient of events (bad / total, 1 - good / total) or an average over time can be taken apart"
@@ -22,7 +22,7 @@ def ratio(draft: Draft, text: str, node: Node) -> None:
     """Write the SLI whose bad share `text` is; the window of Sloth's form stands in it."""
     if not text:
         return
-    marked = _ANY_WINDOW.sub(_MARK, text.strip())
+    marked = templates.ANY_WINDOW.sub(_MARK, text.strip())
     try:
         tree = _bare(templates.parse(marked))
         rest = _complement(tree)
@@ -42,6 +42,17 @@ def groups(draft: Draft, total: str, node: Node) -> None:
         node.changed("it is summed over all of its series: one budget, not one for each")
     else:
         draft.group_by(tuple(sorted(kept)), node)
+
+
+def summed(text: str, node: Node, kept: Collection[str] = ()) -> None:
+    """Say by which labels a query divides that its budget is summed over; `kept` are those that divide the budget."""
+    try:
+        own = templates.grouping(templates.template(text)[0])
+    except ExpressionError:
+        return  # as above
+    more = sorted((own or frozenset()) - set(kept))
+    if more:
+        node.changed(f"it is summed over {', '.join(more)}: one budget, not one for each")
 
 
 def _quotient(draft: Draft, tree: promql.Expr, node: Node, *, is_good: bool) -> None:

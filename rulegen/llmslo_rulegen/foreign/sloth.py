@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from llmslo_rulegen import durations
+from llmslo_rulegen import durations, templates
 from llmslo_rulegen.foreign import quotient, windows
 from llmslo_rulegen.foreign.draft import Draft
 from llmslo_rulegen.foreign.node import UNSUPPORTED, Node
@@ -18,6 +18,7 @@ from llmslo_rulegen.tier import Severity
 VERSION = "prometheus/v1"
 GROUP, KIND = "sloth.slok.dev/v1", "PrometheusServiceLevel"
 DEFAULT_DAYS = 30
+_TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _OPEN_STEP = re.compile(r"(\[\s*\{\{\s*\.?\s*window\s*\}\}\s*:)\s*\]")
 _ADVICE = "Sloth's plugins are programs in Go, which cannot be run here"
 # Plugins whose work the rules do anyway.
@@ -148,11 +149,16 @@ def _sli(draft: Draft, sli: Node, words: Words) -> None:
         bad, total = sli.at("events", words.error), sli.at("events", words.total)
         draft.sli(bad, bad=stepped(bad), total=stepped(total))
         quotient.groups(draft, stepped(total), total)
+        kept = draft.slo.get("group_by")
+        quotient.summed(stepped(bad), bad, kept if isinstance(kept, list) else ())
 
 
 def stepped(node: Node) -> str:
     """Return an expression whose subqueries have a step: Sloth leaves it to the server's evaluation interval."""
     text = node.needed()
+    other = _TEMPLATE.search(templates.ANY_WINDOW.sub("", text))
+    if other is not None:
+        node.error(f"nothing fills {other[0][:60]}, {{{{.window}}}} alone is filled: write what it stands for")
     found, count = _OPEN_STEP.subn(r"\g<1>1m]", text)
     if count:
         node.changed("the step of its subqueries is 1m, not the server's evaluation interval")

@@ -18,19 +18,25 @@ _TIMES = 2  # what a team sees of it, against what is aimed at
 def ask(case: Case) -> Iterator[Spot]:
     """Ask each least count that a team chose how often a service at half its budget pages by chance."""
     for slo in case.slos:
-        for at, tier in _chosen(slo):
-            (solved,) = gate.gated((tier,), slo.objective)
-            allowed = gate.FALSE_STARTS[tier.severity]
-            starts = _starts(slo, tier)
-            if tier.min_bad < solved.min_bad and starts > _TIMES * allowed:
-                yield Spot(
-                    slo.place,
-                    f"with {tier.min_bad} bad events {tier.name} fires {starts:.2g} times in 30 days by chance, at "
-                    f"half the budget and 10 requests an hour",
-                    f"write `min_bad: {solved.min_bad}` or more, or auto",
-                    at,
-                )
-                break
+        tripped = [(at, tier, solved) for at, tier in _chosen(slo) if (solved := _solved(slo, tier)) is not None]
+        for place in dict.fromkeys(at for at, _, _ in tripped):
+            # One count may be for all tiers: the highest that is needed.
+            here = [(tier, solved) for at, tier, solved in tripped if at == place]
+            tier, needed = here[0][0], max(solved for _, solved in here)
+            yield Spot(
+                slo.place,
+                f"with {tier.min_bad} bad events {tier.name} fires {_starts(slo, tier):.2g} times in 30 days by "
+                f"chance, at half the budget and 10 requests an hour",
+                f"write `min_bad: {needed}` or more, or auto",
+                place,
+            )
+
+
+def _solved(slo: Slo, tier: Tier) -> int | None:
+    """Return the least count that chance does not reach, where the chosen one is too low."""
+    (solved,) = gate.gated((tier,), slo.objective)
+    is_low = tier.min_bad < solved.min_bad and _starts(slo, tier) > _TIMES * gate.FALSE_STARTS[tier.severity]
+    return solved.min_bad if is_low else None
 
 
 def _chosen(slo: Slo) -> Iterator[tuple[tuple[str | int, ...], Tier]]:

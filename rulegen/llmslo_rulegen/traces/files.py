@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +18,12 @@ from llmslo_rulegen.traces.packing import Piece
 
 STDIN = Path("-")
 BLOCK_BYTES = 1 << 18
+_EXAMPLES = "traces.json, traces-2026-11-22T10-00-00.000.json, spans.jsonl.gz or spans.pb"
+# What the collector and log rotation append to a name stays a name of traces.
+_NAME = re.compile(
+    r"\.(?:json|jsonl|ndjson|pb|bin|otlp|proto|baseline)(?:[.-][0-9][0-9T:.-]*)?(?:\.(?:gz|gzip|zst|zstd))?\Z",
+    re.IGNORECASE,
+)
 _GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31  # zlib: with the header of gzip
 
@@ -26,22 +34,38 @@ class TraceFileError(RulegenError):
     """A trace file cannot be read."""
 
 
-def listed(given: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the files: a folder's in order of their names, hidden ones left out; raises TraceFileError.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files that are read, and those of folders whose names are none of traces."""
 
-    A file that was given twice is read once.
+    files: tuple[Path, ...]
+    left_out: tuple[Path, ...]
+
+
+def listing(given: Sequence[Path]) -> Listing:
+    """Return the files: a folder's in order of their names, hidden ones passed over; raises TraceFileError.
+
+    A file that was given twice is read once, one that was given by its own name is always read.
     """
     found: dict[Path, Path] = {}
+    left_out: list[Path] = []
     for path in given:
         inside = [path]
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path))
+            every = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path))
+            inside = [file for file in every if _NAME.search(file.name)]
+            left_out += [file for file in every if not _NAME.search(file.name)]
             if not inside:
-                msg = f"{path}: no file is in this folder; give trace files or a folder of them"
+                msg = f"{path}: no file of this folder has a name of traces, such as {_EXAMPLES}; give it by its name"
                 raise TraceFileError(msg)
         for file in inside:
             found.setdefault(file.resolve(), file)
-    return tuple(found.values())
+    return Listing(tuple(found.values()), tuple(left_out))
+
+
+def listed(given: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the files of a listing; raises TraceFileError."""
+    return listing(given).files
 
 
 def _is_hidden(file: Path, folder: Path) -> bool:

@@ -70,7 +70,7 @@ def read(span: Span) -> Call | Skipped:
         return Skipped.NO_END
     duration_s = (span.end_ns - span.start_ns) / _NS
     error = _error(span) if span.is_error or held.get(naming.ERROR, "") != "" else ""
-    streaming = first_text(held, names.stream)
+    streaming = first_text(held, names.stream) if names.stream else ""
     ttft_s = None if streaming in FALSE else _time_to_first(span, names, duration_s, streaming)
     output = _count(held, names.output, naming.OUTPUT_DETAIL)
     return Call(

@@ -84,8 +84,8 @@ def pieces(file: str, begin: bytes, blocks: Iterator[bytes], found: Format) -> I
     rest = _again(begin.removeprefix(_BOM), blocks)
     if found is Format.OTLP_PROTO:
         return _messages(file, rest)
-    if found is Format.OTLP and _has_lines(begin.removeprefix(_BOM)):
-        return _lines(file, rest)
+    if found is Format.OTLP and has_lines(begin.removeprefix(_BOM)):
+        return lines(file, rest)
     return _runs(file, found, rest, _NAMES[found] if _NAMED.search(begin) else ())
 
 
@@ -94,7 +94,7 @@ def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _has_lines(begin: bytes) -> bool:
+def has_lines(begin: bytes) -> bool:
     """Tell whether the first line that is not blank is a document by itself."""
     line, end, _ = begin.lstrip().partition(b"\n")
     brackets = Brackets()
@@ -102,7 +102,8 @@ def _has_lines(begin: bytes) -> bool:
     return bool(end) and not brackets.is_open and line[:1] == b"{"
 
 
-def _lines(file: str, blocks: Iterator[bytes]) -> Iterator[Piece]:
+def lines(file: str, blocks: Iterator[bytes]) -> Iterator[Piece]:
+    """Yield the pieces of a file that `has_lines`; raises DocumentError."""
     held: list[bytes] = []  # the parts of a line that is not over
     size, at, number = 0, 0, 1
     for block in blocks:
@@ -121,13 +122,13 @@ def _lines(file: str, blocks: Iterator[bytes]) -> Iterator[Piece]:
     yield from _array(file, b"".join(held), at, number)
 
 
-def _array(file: str, lines: bytes, at: int, number: int) -> Iterator[Piece]:
-    """Yield lines as an array in which each line is still one; one that is blank joins the one before."""
-    text = lines.rstrip()
-    if not text:
+def _array(file: str, text: bytes, at: int, number: int) -> Iterator[Piece]:
+    """Yield lines as an array in which each line is still one; blank ones stay as they are."""
+    trimmed = text.rstrip()
+    if not trimmed:
         return
-    begin = text.lstrip()
-    blank = lines[: len(text) - len(begin)]
+    begin = trimmed.lstrip()
+    blank = trimmed[: len(trimmed) - len(begin)]
     first, *others = begin.split(b"\n")
     joined = b"\n".join((first, *(line if not line or line.isspace() else b"," + line for line in others)))
     yield Piece(file, Format.OTLP, b"[" + joined + b"]", at + len(blank), number + blank.count(b"\n"))

@@ -20,15 +20,18 @@ def calls(found: Format, data: bytes) -> Sequence[Call | Skipped]:
     the one that the provider's SDK made of the same call. Both are looked for within the piece.
     """
     told: list[Call | Skipped] = []
-    places: dict[tuple[str, str | bytes, str | bytes], int] = {}
-    parents: list[tuple[str, str | bytes, str | bytes]] = []
+    places: dict[tuple[str | bytes, str | bytes], int] = {}
+    inner: list[tuple[str, tuple[str | bytes, str | bytes]]] = []  # a call's service, and the span that it is within
     try:
         for span in _spans(found, data):
-            call = genai.read(span) if isinstance(span, Span) else span
-            if isinstance(call, Call) and isinstance(span, Span) and span.id:
-                places[span.service, span.trace, span.id] = len(told)
+            if isinstance(span, Skipped):
+                told.append(span)
+                continue
+            call = genai.read(span)
+            if isinstance(call, Call) and span.id:
+                places[span.trace, span.id] = len(told)
                 if span.parent and span.parent != span.id:
-                    parents.append((span.service, span.trace, span.parent))
+                    inner.append((call.service, (span.trace, span.parent)))
             told.append(call)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         msg = f"it is no {found.value}: {error}"
@@ -36,8 +39,9 @@ def calls(found: Format, data: bytes) -> Sequence[Call | Skipped]:
     except RecursionError as error:
         msg = f"it is no {found.value}: its values are nested too deeply"
         raise DocumentError(msg) from error
-    for parent in parents:
-        if (place := places.get(parent)) is not None:
+    for service, outer in inner:
+        place = places.get(outer)
+        if place is not None and isinstance(call := told[place], Call) and call.service == service:
             told[place] = Skipped.ENCLOSING
     return told
 

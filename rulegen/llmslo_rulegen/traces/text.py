@@ -68,12 +68,11 @@ def first_text(held: Mapping[str, Attribute], names: Sequence[str]) -> str:
 
 def number(value: Attribute | None) -> float | None:
     """Return a number that is not negative, as a plain decimal says it."""
-    if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
-            return None
+    kind = type(value)  # exact types: a bool is an int, and there are millions of these
+    if kind is int or kind is float:
+        found: float = value  # type: ignore[assignment]
+    elif isinstance(value, str) and _NUMBER.fullmatch(value):
         found = float(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        found = value
     else:
         return None
     return float(found) if 0 <= found < naming.NUMBER_BOUND else None

@@ -16,6 +16,7 @@ from llmslo_rulegen.verify.verdict import Judged, Verdict
 
 SCHEMA_VERSION = "llmslo-verify/v1"
 _DAY_S = 86400
+_OWN = "promql"  # the metric of an SLI that is no catalog's
 _PASSED = {Verdict.MET: True, Verdict.NOT_MET: False}
 
 
@@ -48,12 +49,12 @@ def _slo(slo: Slo) -> dict[str, object]:
         "description": slo.description,
         "labels": dict(slo.labels),
         "target": {
-            "metric": sli and sli.name,
+            "metric": sli.name if sli else _OWN,
             "source": sli and sli.source,
             "sli_threshold": sli and sli.threshold,
             "comparator": ">=",
             "threshold": float(slo.objective / 100),
-            "window_days": slo.window.seconds / _DAY_S,
+            "window_days": slo.window.seconds // _DAY_S,
         },
         "file": slo.place.file,
         "line": slo.place.line,
@@ -68,7 +69,7 @@ def _evaluation(one: Held) -> dict[str, object]:
         "observed_value": None if worst is None else worst.good_share,
         "threshold": float(one.slo.objective / 100),
         "comparator": ">=",
-        "metric": one.slo.sli.name if isinstance(one.slo.sli, CatalogSli) else None,
+        "metric": one.slo.sli.name if isinstance(one.slo.sli, CatalogSli) else _OWN,
         "details": {
             "verdict": one.verdict.value,
             "why": one.why,
@@ -85,13 +86,14 @@ def _evaluation(one: Held) -> dict[str, object]:
 
 
 def _numbers(judged: Judged) -> dict[str, object]:
+    low, high = judged.good_interval
     return {
         "verdict": judged.verdict.value,
         "events": judged.events,
         "bad": judged.bad,
         "good_share": judged.good_share,
-        "good_share_low": 1 - judged.high,
-        "good_share_high": 1 - judged.low,
+        "good_share_low": low,
+        "good_share_high": high,
         "budget_used": judged.budget_used,
     }
 

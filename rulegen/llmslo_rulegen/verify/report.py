@@ -16,7 +16,7 @@ from llmslo_rulegen.verify.tally import Tally
 from llmslo_rulegen.verify.trial import Change, Group, Trial
 from llmslo_rulegen.verify.verdict import Judged, Verdict, judge
 
-_MOST_NAMED, _MOST_NAME = 8, 60  # services, characters: strangers may name them
+_MOST_NAMED, _MOST_NAME = 8, 60  # services, and characters of one, in a line
 # The first that any group has is the SLO's: no group's breach hides behind the others.
 _ORDER = (Verdict.NOT_MET, Verdict.TOO_FEW, Verdict.MET)
 

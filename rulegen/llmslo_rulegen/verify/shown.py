@@ -55,7 +55,7 @@ def _held(one: Held, width: int) -> Iterator[str]:
 
 def _numbers(judged: Judged, slo: Slo) -> str:
     good = percent(1 - judged.bad / judged.events)
-    span = f"{percent(1 - judged.high)} to {percent(1 - judged.low)}"
+    span = " to ".join(map(percent, judged.good_interval))
     objective = f"{slo.objective.normalize():f}"
     within = f" within {bound(slo)}" if bound(slo) else ""
     return (

@@ -15,7 +15,8 @@ from llmslo_rulegen.verify.tally import Tally
 
 MOST_GROUPS = 1000  # of one SLO: strangers name models
 OTHERS = "_other"
-MOST_SERVICES = 100  # that are told of where an SLO finds no call
+MOST_SERVICES = 1000  # that are told of where an SLO finds no call
+MOST_NAME = 200  # characters; what is longer is nobody's name
 _MOST_KINDS = 10_000  # for which it is remembered who takes them
 
 Group = tuple[str, ...]
@@ -78,20 +79,22 @@ class _Taking:
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
         self._subjects = subjects
-        self._known: dict[tuple[str, str, str, str, str, bool], tuple[list[Subject], list[Subject]]] = {}
+        self._known: dict[tuple[str, ...], tuple[list[Subject], list[Subject]]] = {}
 
     def of(self, call: Call) -> tuple[list[Subject], list[Subject]]:
         """Return those that count the call, and those that would if its source were theirs."""
-        named = (call.source, call.service, call.operation, call.provider, call.model, call.stream)
+        named = (call.source, call.service, call.operation, call.provider, call.model, str(call.stream))
         found = self._known.get(named)
         if found is None:
             if len(self._known) >= _MOST_KINDS:
                 self._known.clear()
             taking = [subject for subject in self._subjects if subject.takes(call)]
-            found = self._known[named] = (
+            found = (
                 [subject for subject in taking if subject.source in {None, call.source}],
                 [subject for subject in taking if subject.source not in {None, call.source}],
             )
+            if max(map(len, named)) <= MOST_NAME:
+                self._known[named] = found
         return found
 
 
@@ -99,7 +102,7 @@ def _count(groups: dict[Group, Tally], subject: Subject, call: Call) -> None:
     is_good = subject.is_good(call)
     if is_good is None:
         return
-    group = subject.group(call)
+    group = _group(subject, call)
     tally = groups.get(group)
     if tally is None:
         tally = groups.setdefault(group if len(groups) < MOST_GROUPS else _others(group), Tally())
@@ -112,7 +115,7 @@ def _change(trial: Trial, fault: Fault, subject: Subject, calls: tuple[Call, Cal
     if was is None and now is None:
         return
     groups = trial.changes[fault][subject.slo.id]
-    group = subject.group(calls[0])
+    group = _group(subject, calls[0])
     if group not in trial.tallies[subject.slo.id] and len(groups) >= MOST_GROUPS:
         group = _others(group)
     change = groups.setdefault(group, Change())
@@ -125,9 +128,14 @@ def _empty(ids: Iterable[str]) -> dict[str, dict[Group, T]]:
     return {slo: {} for slo in ids}
 
 
+def _group(subject: Subject, call: Call) -> Group:
+    return tuple(value if len(value) <= MOST_NAME else OTHERS for value in subject.group(call))
+
+
 def _others(group: Group) -> Group:
     return (OTHERS,) * len(group)
 
 
 def _bounded(counter: Counter[str], name: str) -> None:
-    counter[name if name in counter or len(counter) < MOST_SERVICES else OTHERS] += 1
+    is_kept = name in counter or (len(counter) < MOST_SERVICES and len(name) <= MOST_NAME)
+    counter[name if is_kept else OTHERS] += 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-Z = 1.959963984540054  # of a two-sided interval of 95 %
+from llmslo_rulegen.verify import binomial
+
 _LEAST_BAD = 3  # none of n events was bad: at 95 %, less than 3/n of all are (the rule of three)
 
 
@@ -23,12 +23,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A share of bad events, its 95 % interval, and what follows of it; `budget_used` is 1 where all is used."""
+    """Bad among all events and what follows of it; `budget_used` is 1 where all is used."""
 
     events: int
     bad: int
-    low: float
-    high: float
     budget_used: float
     verdict: Verdict
 
@@ -37,36 +35,32 @@ class Judged:
         """The share of good events; None without any."""
         return 1 - self.bad / self.events if self.events else None
 
+    @property
+    def good_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the share of good events among all calls of this time, of which these are a sample.
+
+        Traces are sampled call by call, so that it does not matter that bad ones come together; of another time it
+        says nothing.
+        """
+        low, high = binomial.interval(self.bad, self.events) if self.events else (0.0, 1.0)
+        return 1 - high, 1 - low
+
 
 def judge(bad: int, events: int, objective: Decimal) -> Judged:
     """Return the verdict on `bad` of `events`, at an objective in percent.
 
-    Not met: the whole interval is below the objective. Met: the share is not below it, and there were so many events
-    that a share above the budget would have shown. Whatever lies between is too little to say.
+    Not met: the whole interval is below the objective, so that one that is kept is called so in at most 2.5 % of all
+    samples. Met: the share is not below it, and there were so many events that a share above the budget would have
+    shown. Whatever lies between is too little to say.
     """
     if not events:
-        return Judged(0, 0, 0.0, 1.0, 0.0, Verdict.NO_EVENTS)
+        return Judged(0, 0, 0.0, Verdict.NO_EVENTS)
     budget = 1 - objective / 100
-    low, high = interval(bad, events)
     used = Decimal(bad) / (events * budget)
-    if low > budget:
+    if used > 1 and binomial.at_least(bad, events, float(budget)) <= binomial.TAIL:
         verdict = Verdict.NOT_MET
     elif used <= 1 and events * budget >= _LEAST_BAD:
         verdict = Verdict.MET
     else:
         verdict = Verdict.TOO_FEW
-    return Judged(events, bad, low, high, float(used), verdict)
-
-
-def interval(bad: int, events: int) -> tuple[float, float]:
-    """Return the 95 % interval of the bad share among all calls of this time, of which `events` are a sample: Wilson's.
-
-    Traces are sampled call by call, so that it does not matter that bad ones come together; of another time the
-    interval says nothing (Wilson, JASA 1927; Newcombe, Statistics in Medicine 1998).
-    """
-    share = bad / events
-    middle = share + Z * Z / (2 * events)
-    half = Z * math.sqrt(share * (1 - share) / events + Z * Z / (4 * events * events))
-    whole = 1 + Z * Z / events
-    # At the ends the two terms are equal, but for their last digits.
-    return (middle - half) / whole if bad else 0.0, (middle + half) / whole if bad < events else 1.0
+    return Judged(events, bad, float(used), verdict)
