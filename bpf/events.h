@@ -172,6 +172,7 @@ struct scratch {
 	u64 len;
 	u64 from; /* position of the first byte that the block holds of it */
 	u64 held;
+	u64 kept; /* a word of the block that a scan must not see */
 	u8 block[SCRATCH_BYTES + 8]; /* bytes to scan, and a word of zeros */
 };
 

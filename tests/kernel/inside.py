@@ -67,6 +67,11 @@ for line in sys.stdin:
     elif word == "exec":
         print("done", flush=True)
         os.execv(sys.executable, [sys.executable, "-c", rest[0].replace("%", " ").replace(";", chr(10)), *rest[1:]])
+    elif word == "pass":
+        conn = Raw(int(rest[2]), None)
+        conn.send(*request_bytes(rest[0]))
+        conn.read(int(rest[1]))
+        conn.close()
     elif word == "rest":
         is_busy = False
     elif word == "fork":
@@ -155,7 +160,7 @@ class Busy:
         self._hear("ready")
 
     def tell(self, *words: str) -> None:
-        """Let it do something: `ask MODEL SIZE HOST`, the same in a forked child, `rest`."""
+        """Let it do something: `ask MODEL SIZE HOST`, the same in a forked child, `pass MODEL SIZE PORT`, `rest`."""
         assert self._process.stdin is not None
         self._process.stdin.write(" ".join(words) + "\n")
         self._process.stdin.flush()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,14 @@ conn.send(*request_bytes(sys.argv[3]))
 conn.read(int(sys.argv[4]))
 """
 CLIENTS = 7
+NO_LINKS = "this kernel has no links of user probes (Linux 6.6): nobody is left out with bcc"
 
 
 @pytest.fixture
 def inside(loader: str) -> Iterator[Inside]:
     with Inside(loader) as tracer:
         if not tracer.loader.attaches_at_once:
-            pytest.skip("this kernel has no links of user probes (Linux 6.6): nobody is left out with bcc")
+            pytest.skip(NO_LINKS)
         yield tracer
 
 
@@ -98,6 +100,22 @@ def test_one_that_opens_a_connection_to_a_provider_is_let_in_at_once(lab: Lab, i
     model = lab.new("named", ANSWER)
     server.tell("ask", model, SIZE, "api.openai.com")
     inside.seen.expect(model)
+
+
+def test_a_gateway_that_passes_an_llm_call_on_without_tls_is_let_in_at_once(lab: Lab, loader: str) -> None:
+    """Its own TLS is where the call came from; the next look is a minute away."""
+    patience = replace(HASTE, first_pause_s=60.0)
+    with Inside(loader, patience=patience) as inside, busy(lab.server.tls, lab.cert) as server:
+        if not inside.loader.attaches_at_once:
+            pytest.skip(NO_LINKS)
+        inside.wait_left_out(server.pid)
+        model = lab.new("passed", ANSWER)
+        server.tell("pass", model, SIZE, str(lab.server.plain))
+        inside.seen.expect(model)
+        inside.wait_left_out(server.pid, wanted=False)
+        before = inside.calls(server.pid)
+        wait_for(lambda: inside.calls(server.pid) > before + 2000, "its calls are not counted")
+        assert not inside.is_left_out(server.pid)
 
 
 def test_one_that_made_an_llm_call_is_never_left_out(lab: Lab, loader: str) -> None:
