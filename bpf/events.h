@@ -78,6 +78,7 @@ enum record_kind {
 	RECORD_TLS_FAILED = 5,
 	RECORD_TLS_NAMED = 6, /* struct tls_failed: a process that is left out names a host */
 };
+enum absence { ABSENCE_MEANT = 1, ABSENCE_DONE = 2 }; /* of a process that is left out: are its probes gone? */
 enum role { ROLE_CLIENT = 0, ROLE_SERVER = 1 };
 enum end_cause { END_TERMINAL = 1, END_BODY = 2, END_NEXT = 3, END_CLOSED = 4, END_EXITED = 5, END_SWEPT = 6 };
 enum closer { CLOSER_NONE = 0, CLOSER_THIS = 1, CLOSER_PEER = 2, CLOSER_NETWORK = 3 };

@@ -126,6 +126,16 @@ static __always_inline void note_closer(u64 sock, u8 closer) {
 		x->closer = closer;
 }
 
+/* A probe that is removed in the middle of a call never sees its end. Who is left out is in no call that counts: what its
+ * thread moves is to be looked at. */
+static __always_inline int is_left_inside(u32 tgid, struct thread *t) {
+	u32 *absence = m_lookup(left_out, &tgid);
+	if (!absence || *absence != ABSENCE_DONE)
+		return 0;
+	t->ssl = 0;
+	return 1;
+}
+
 /* Join TLS streams and sockets by what one thread does: inside an OpenSSL call, or right before or after it. Returns
  * whether it is inside one: the bytes are TLS records then. */
 static __always_inline int watch_thread(u64 sock, u32 outgoing) {
@@ -138,8 +148,12 @@ static __always_inline int watch_thread(u64 sock, u32 outgoing) {
 	if (!t)
 		return 0;
 	if (t->ssl) {
-		t->sock = sock;
-		return 1;
+		if (!is_left_inside(id >> 32, t)) {
+			t->sock = sock;
+			return 1;
+		}
+		if (busy && *busy)
+			__sync_fetch_and_add(busy, -1);
 	}
 	if (!outgoing) {
 		t->received = sock;

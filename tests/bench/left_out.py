@@ -1,6 +1,6 @@
 """A busy TLS server that makes no LLM call: nginx under wrk, without the exporter and once it leaves both out.
 
-One wrk runs all the time, for a new one would be watched anew; what is counted is nginx's own count of requests. In each
+One wrk runs all the time, for a new one would be watched anew; the requests are those that nginx counts. In each
 round the exporter starts, watches, leaves out; the requests of some seconds with it stand against those right before it
 and right after. Where others use the machine, the processor time of a request says more than the requests.
 """
