@@ -14,7 +14,7 @@ from tests.derive import worlds
 from tests.derive.worlds import DAY_H, Seen, World
 
 NEXT_H = 30 * DAY_H
-TRUTH_H = 6000 * DAY_H  # of the law: a hundred times what is shown, and more
+TRUTH_H = 6000 * DAY_H  # of the law: 66 to 600 times what is shown, so that its own chance is small beside an interval
 _PART_H = 1000 * DAY_H
 
 
@@ -93,7 +93,7 @@ def verdicts(world: World, known: Truth | None, seed: int) -> Iterator[Verdict]:
             high=made.estimate.high,
             truth=None if known is None else known.share(one, made.column),
             budget=made.budget,
-            # What a dashboard would do: the share of the past itself, as a number of one digit more than it has.
+            # What a dashboard would do: the percentile of the past itself, down to the least budget that there is.
             naive_budget=max(made.estimate.share, promise.budget(promise.LADDER[0])),
             next_share=bad / max(total, 1),
         )
