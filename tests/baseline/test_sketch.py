@@ -1,4 +1,5 @@
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -45,6 +46,13 @@ def test_values_beyond_all_edges_are_kept():
     assert found.quantile(1) == pytest.approx(sketch.LARGEST, rel=0.02)
     assert math.isnan(Sketch().quantile(0.5))
     assert Sketch.of(np.array([])) == Sketch() == Sketch.merged([])
+
+
+@given(VALUES)
+def test_a_sketch_travels_as_it_is(values):
+    found = Sketch.of(values)
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 -- its own
+    assert pickle.loads(pickle.dumps(Sketch())) == Sketch()  # noqa: S301
 
 
 def test_edges_are_short_decimals_that_grow():

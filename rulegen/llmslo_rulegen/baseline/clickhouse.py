@@ -96,7 +96,7 @@ def of_rows(rows: Iterable[Sequence[Any]]) -> Survey:
             skipped[Skipped[reason]] += sum(count for _, count in counts)
             continue
         kind = Kind(source, service, operation, provider, model, bool(stream), prompt)
-        sketches = ((quantity, Sketch(*map(tuple, spread))) for quantity, spread in zip(Quantity, spreads, strict=True))
+        sketches = ((quantity, Sketch.told(*spread)) for quantity, spread in zip(Quantity, spreads, strict=True))
         spread = tuple(pair for pair in sketches if pair[1].at)
         cells.add(kind, int(hour), Cell(counts, spread, _counts(finishes)))
     return Survey(cells.baseline(), skipped)

@@ -108,7 +108,7 @@ def _cell(line: _Line) -> Baseline:
             if not is_ordered or any(not 0 <= place <= len(edges()) for place in at):
                 msg = f"{quantity.value}: buckets must be in order, one count each"
                 raise ValueError(msg)
-            spreads.append((quantity, Sketch(tuple(at), tuple(counts))))
+            spreads.append((quantity, Sketch.told(at, counts)))
     for count in (*line.outcomes.values(), *line.finishes.values(), *(n for _, s in spreads for n in s.counts)):
         if not 0 < count < _MAX_COUNT:
             msg = f"{count} is no count"

@@ -8,7 +8,7 @@ from pathlib import Path
 from llmslo_rulegen.baseline import saved
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.errors import RulegenError
-from llmslo_rulegen.placing import write_one
+from llmslo_rulegen.placing import write_parts
 from llmslo_rulegen.traces.call import Skipped
 
 NOTHING_SKIPPED: Counter[Skipped] = Counter()
@@ -49,4 +49,4 @@ def read(path: Path) -> Baseline:
 
 def write(path: Path, baseline: Baseline) -> None:
     """Write a baseline, whole or not at all; raises OutputError."""
-    write_one(path, "".join(f"{line.decode()}\n" for line in saved.lines(baseline)))
+    write_parts(path, (line + b"\n" for line in saved.lines(baseline)))

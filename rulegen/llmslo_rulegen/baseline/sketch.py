@@ -8,7 +8,8 @@ A bucket is found by comparing alone, without a logarithm, so another engine (SQ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
@@ -58,7 +59,7 @@ class Sketch:
         found = np.asarray(values, dtype=np.float64)
         counts = np.bincount(buckets(found[~np.isnan(found)]))
         at = np.flatnonzero(counts)
-        return cls(tuple(at.tolist()), tuple(counts[at].tolist()))
+        return cls.told(at.tolist(), counts[at].tolist())
 
     @classmethod
     def merged(cls, sketches: list[Sketch]) -> Sketch:
@@ -67,7 +68,18 @@ class Sketch:
         for sketch in sketches:
             for at, count in zip(sketch.at, sketch.counts, strict=True):
                 total[at] = total.get(at, 0) + count
-        return cls(*zip(*sorted(total.items()), strict=True)) if total else cls()
+        ordered = sorted(total)
+        return cls.told(ordered, [total[at] for at in ordered])
+
+    @classmethod
+    def told(cls, at: Iterable[int], counts: Iterable[int]) -> Sketch:
+        """Return a sketch of these buckets, in order; many sketches share the numbers of buckets, 28 bytes each."""
+        places = _places()
+        return cls(tuple([places[place] for place in at]), tuple(counts))
+
+    def __reduce__(self) -> tuple[Callable[..., Sketch], tuple[bytes, bytes]]:
+        """Travel between processes in ten bytes a bucket."""
+        return _restored, (array("H", self.at).tobytes(), array("Q", self.counts).tobytes())
 
     @property
     def count(self) -> int:
@@ -90,6 +102,15 @@ class Sketch:
 
     def as_map(self) -> Mapping[int, int]:
         return dict(zip(self.at, self.counts, strict=True))
+
+
+@cache
+def _places() -> tuple[int, ...]:
+    return tuple(range(len(edges()) + 1))
+
+
+def _restored(at: bytes, counts: bytes) -> Sketch:
+    return Sketch.told(memoryview(at).cast("H"), memoryview(counts).cast("Q"))
 
 
 def middle(bucket: int) -> float:
