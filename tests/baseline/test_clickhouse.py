@@ -255,6 +255,15 @@ def test_a_password_in_an_argument_is_refused_and_not_shown():
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_user_who_may_only_read_is_enough():
+    """Such a user sets nothing, no limit either: the server would refuse the question."""
+    with running() as engine:
+        engine.create("mine")
+        engine.insert("mine", [span()])
+        engine.ask("SET readonly = 1")
+        assert engine.survey("mine").baseline.count == 1
+
+
 @pytest.mark.parametrize("name", ["a b", "`", "otel_traces`; DROP TABLE x", "", "1a", "\u00e9", "a" * 200])
 def test_names_that_are_no_identifiers_never_reach_sql(name):
     with pytest.raises(ServerError, match="no name"):
