@@ -17,6 +17,7 @@ class Assembly:
     """Pieces by exchange. When all of them are too many, an exchange's are given up, and `take` says so."""
 
     max_bytes: int = MAX_BYTES
+    given_up_bytes: int = 0  # since the start
     _pieces: OrderedDict[Identity, list[Piece]] = field(default_factory=OrderedDict)
     _given_up: set[Identity] = field(default_factory=set)
     _bytes: int = 0
@@ -24,12 +25,15 @@ class Assembly:
     def add(self, shipped: Shipped) -> None:
         """Keep one piece."""
         if shipped.identity in self._given_up:
+            self.given_up_bytes += len(shipped.piece.data)
             return
         self._pieces.setdefault(shipped.identity, []).append(shipped.piece)
         self._bytes += len(shipped.piece.data)
         while self._bytes > self.max_bytes and self._pieces:
             identity, lost = self._pieces.popitem(last=False)
-            self._bytes -= sum(len(piece.data) for piece in lost)
+            lost_bytes = sum(len(piece.data) for piece in lost)
+            self._bytes -= lost_bytes
+            self.given_up_bytes += lost_bytes
             self._given_up.add(identity)
 
     def take(self, identity: Identity) -> tuple[Piece, ...] | None:

@@ -82,7 +82,11 @@ def sources(tracer: Tracer, loader: Loader, *, stats: bool, settings: Callable[[
 
     def lost() -> Mapping[str, float]:
         counters = tracer.kernel_counters()
-        return {name: counters[name] for name in LOSSES if name != "framing"} | {"decode": tracer.counts.decode}
+        bound = counters["body_bound"] + tracer.given_up_bytes()
+        return {name: counters[name] for name in LOSSES if name != "framing"} | {
+            "body_bound": bound,
+            "decode": tracer.counts.decode,
+        }
 
     def unparsed() -> Mapping[str, float]:
         counters = tracer.kernel_counters()

@@ -327,6 +327,10 @@ class Tracer:
         """Return by reason how often a file or a process was kept from being probed."""
         return self._watch.refused()
 
+    def given_up_bytes(self) -> int:
+        """Return how many bytes of answers were given up because too many waited for their end."""
+        return self._assembly.given_up_bytes
+
     def kernel_counters(self) -> dict[str, int]:
         """Return the kernel's counters by name."""
         with self._lock:

@@ -125,6 +125,14 @@ def test_what_is_no_prometheus(status, body):
         check(caught.value)
 
 
+@pytest.mark.parametrize("url", [f"ftp://u:{SECRET}@host", f"http://u:{SECRET}@", f"u:{SECRET}@host"])
+def test_what_is_no_url_is_shown_without_its_password(url):
+    for made in (Api, clickhouse_server.server):
+        with pytest.raises(ServerError, match="is no URL") as caught:
+            made(url)
+        check(caught.value)
+
+
 def test_headers_go_with_every_question():
     sent = []
     with answering(200, b'{"status": "success", "data": {"result": []}}', sent=sent) as host:

@@ -60,6 +60,8 @@ def _scan_head(table: Automaton, message: Message, block: bytes, base: int) -> i
     used = 0
     for byte in block:
         message.row, action = table.step(message.row, byte)
+        if action & actions.LENGTH:  # the first digit of the header's value
+            message.value = 0
         if action & actions.DIGIT:
             message.value = (message.value * base + (byte & 15) + 9 * (byte >> 6)) & U64
         if action & actions.LLM:

@@ -27,6 +27,7 @@ def test_over_the_bound_the_oldest_is_given_up_and_said_so() -> None:
     _ship(assembly, ONE, 60)
     _ship(assembly, TWO, 60)
     _ship(assembly, ONE, 10)  # it must not look whole again
+    assert assembly.given_up_bytes == 70
     assert assembly.take(ONE) is None
     assert len(assembly.take(TWO) or ()) == 1
     assert assembly.take(ONE) == ()

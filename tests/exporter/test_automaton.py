@@ -233,6 +233,11 @@ def test_a_content_length_is_read_as_a_number(field, value):
     assert (message.flags & FRAMING, message.value) == (actions.LENGTH, value)
 
 
+def test_a_content_length_that_is_said_twice_is_the_last_one():
+    assert response(b"Content-Length: 42", b"Content-Length: 42").value == 42
+    assert response(b"Content-Length: 42, 42").value == 42
+
+
 @pytest.mark.parametrize("field", [b"Content-Length:", b"Content-Length: x1", b"Content-Length: -1", b"Content-Len: 4"])
 def test_a_content_length_that_is_no_number_is_none(field):
     message = response(field)

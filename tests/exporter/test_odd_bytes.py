@@ -257,6 +257,13 @@ ODD = {
                 chunk(choice({"executed_tools": [{"index": 1, "type": "search", "search_results": {
                     "results": [{"title": "t", "content": "x", "score": 0.5}], "images": []}}]})),
                 say(), STOP, "[DONE]"), 1, 1, ["stop"], (None, 1), "ok"),
+        "Databricks' reasoning, a summary in the content": (
+            sse(chunk(choice({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "x"}]}]})),
+                say(), STOP, "[DONE]"), 2, 1, ["stop"], (None, 2), "ok"),
+        "a gateway's word on whom it asked before": (
+            sse(say(), chunk(choice({"provider_metadata": {"gateway": {"routing": {"attempts": [
+                {"provider": "a", "success": False, "error": "503"}, {"provider": "b", "success": True}]}}}}, "stop")),
+                "[DONE]"), 1, 1, ["stop"], (None, 1), "ok"),
         "images with an index of their own": (
             sse(say(), chunk(choice({"content": "", "images": [
                 {"index": number, "type": "image_url", "image_url": {"url": "data:"}} for number in range(3)]})),

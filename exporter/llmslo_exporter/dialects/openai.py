@@ -37,11 +37,13 @@ OPENAI_WIRE = Wire(
         Scope("function_call", "{", output=("name", "arguments")),
         Scope("reasoning_details", "[", reasoning=("text", "summary", "data")),  # OpenRouter
         Scope("thinking", "[", reasoning=("text",)),  # Mistral
+        Scope("summary", "[", reasoning=("text",)),  # Databricks, within the parts of a content
         Scope("annotations", "["),
         Scope("citations", "["),  # Perplexity: these have an index of their own
         Scope("search_results", "["),
         Scope("images", "["),  # OpenRouter, and the next one of Groq: with an index of their own, and texts of pages
         hidden("executed_tools", "[", 8),
+        hidden("provider_metadata", "{", 8),  # Vercel: with the errors of the providers that were asked before
         Scope("logprobs", "{"),
         # Azure: a filter that failed says `error` here, and the answer goes on.
         *(hidden(key, "{", 3) for key in ("content_filter_results", "content_filter_result")),
