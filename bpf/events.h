@@ -78,6 +78,7 @@ enum record_kind {
 	RECORD_TLS_FAILED = 5,
 	RECORD_TLS_NAMED = 6, /* struct tls_failed: a process that is left out names a host */
 };
+enum absence { ABSENCE_MEANT = 1, ABSENCE_DONE = 2 }; /* of a process that is left out: are its probes gone? */
 enum role { ROLE_CLIENT = 0, ROLE_SERVER = 1 };
 enum end_cause { END_TERMINAL = 1, END_BODY = 2, END_NEXT = 3, END_CLOSED = 4, END_EXITED = 5, END_SWEPT = 6 };
 enum closer { CLOSER_NONE = 0, CLOSER_THIS = 1, CLOSER_PEER = 2, CLOSER_NETWORK = 3 };
@@ -172,6 +173,7 @@ struct scratch {
 	u64 len;
 	u64 from; /* position of the first byte that the block holds of it */
 	u64 held;
+	u64 kept; /* a word of the block that a scan must not see */
 	u8 block[SCRATCH_BYTES + 8]; /* bytes to scan, and a word of zeros */
 };
 

@@ -398,7 +398,9 @@ SUBPROGRAM u64 ship(struct exchange *x, u64 now, u64 src, u64 run) {
 }
 
 /* Copy a run of the block into the circular tail: half the price of a copy of user memory. */
-static __always_inline void append_block(struct record *r, u64 begin, u64 run) {
+SUBPROGRAM int append_block(struct record *r, u64 begin, u64 run) {
+	if (!r)
+		return 0;
 	u8 *block = r->scratch.block;
 	u64 at = r->response_tail_len, first = RESPONSE_TAIL - (at & (RESPONSE_TAIL - 1)), rest = 0;
 	if (first > run)
@@ -414,6 +416,7 @@ static __always_inline void append_block(struct record *r, u64 begin, u64 run) {
 	BOUND(rest, SCRATCH_MASK);
 	if (rest)
 		bpf_probe_read_kernel(r->response_tail, rest, block + begin);
+	return 0;
 }
 
 /* Read a block of an event stream. */
@@ -424,7 +427,7 @@ SUBPROGRAM u64 watch(struct exchange *x, struct record *r, struct automaton *a, 
 	u32 ends = x->way[RESPONSE].body == BODY_SSE ? E_EVENT : E_LINE;
 	u8 *block = r->scratch.block;
 	CLEAR(block, STREAM_RUN);
-	u64 begin = look(r, run < STREAM_RUN ? run : STREAM_RUN), take = r->scratch.held - begin, kept = 0, none = 0;
+	u64 begin = look(r, run < STREAM_RUN ? run : STREAM_RUN), take = r->scratch.held - begin, none = 0;
 	if (begin >= NOWHERE) {
 		count(LOSS_COPY, 1);
 		x->flags |= X_SCAN_LOST;
@@ -435,7 +438,7 @@ SUBPROGRAM u64 watch(struct exchange *x, struct record *r, struct automaton *a, 
 	/* What stands behind the run is no part of the stream. */
 	u64 behind = begin + take;
 	BOUND(behind, SCRATCH_MASK);
-	__builtin_memcpy(&kept, block + behind, sizeof(kept));
+	__builtin_memcpy(&r->scratch.kept, block + behind, sizeof(none));
 	__builtin_memcpy(block + behind, &none, sizeof(none));
 #pragma clang loop unroll(disable)
 	for (u64 at = 0; at < STREAM_RUN && at < take; at += STREAM_BLOCK) {
@@ -443,7 +446,7 @@ SUBPROGRAM u64 watch(struct exchange *x, struct record *r, struct automaton *a, 
 		BOUND(from, SCRATCH_MASK);
 		scan_stream(a, &x->tally, (struct stream_block *)(block + from), take - at, ends);
 	}
-	__builtin_memcpy(block + behind, &kept, sizeof(kept));
+	__builtin_memcpy(block + behind, &r->scratch.kept, sizeof(none));
 	/* After the scan: before it, the verifier would walk the scan once for every way through the copies. */
 	if (c->pos >= c->copied) {
 		APPEND_PREFIX(r->response_body, RESPONSE_BODY, r->response_body_len, run, src);

@@ -48,7 +48,7 @@ M_LRU(connections, struct stream_key, struct connection, CONNECTIONS);
 M_HASH_LAZY(sockets, u64, struct stream_key, EXCHANGES); /* socket of a TLS stream */
 M_LRU(processes, u32, u32, PROCESSES);
 M_LRU(tls_calls, u32, u64, BUSY);       /* calls of a process */
-M_HASH_LAZY(left_out, u32, u32, BUSY);  /* processes whose reads and writes are not probed */
+M_HASH_LAZY(left_out, u32, u32, BUSY);  /* processes whose reads and writes are not probed: enum absence */
 M_ARRAY(zero, struct zeroes, 1);
 M_ARRAY(automata, struct automaton, TABLES);
 M_ARRAY(counters, u64, 16); /* enum loss */

@@ -126,6 +126,16 @@ static __always_inline void note_closer(u64 sock, u8 closer) {
 		x->closer = closer;
 }
 
+/* A probe that is removed in the middle of a call never sees its end. Who is left out is in no call that counts: what its
+ * thread moves is to be looked at. */
+static __always_inline int is_left_inside(u32 tgid, struct thread *t) {
+	u32 *absence = m_lookup(left_out, &tgid);
+	if (!absence || *absence != ABSENCE_DONE)
+		return 0;
+	t->ssl = 0;
+	return 1;
+}
+
 /* Join TLS streams and sockets by what one thread does: inside an OpenSSL call, or right before or after it. Returns
  * whether it is inside one: the bytes are TLS records then. */
 static __always_inline int watch_thread(u64 sock, u32 outgoing) {
@@ -138,8 +148,12 @@ static __always_inline int watch_thread(u64 sock, u32 outgoing) {
 	if (!t)
 		return 0;
 	if (t->ssl) {
-		t->sock = sock;
-		return 1;
+		if (!is_left_inside(id >> 32, t)) {
+			t->sock = sock;
+			return 1;
+		}
+		if (busy && *busy)
+			__sync_fetch_and_add(busy, -1);
 	}
 	if (!outgoing) {
 		t->received = sock;
@@ -205,6 +219,25 @@ static __always_inline void note_record(u64 sock, u64 records) {
 	*e = sock | (records < RECORDS_SURE ? records : RECORDS_SURE);
 }
 
+/* Could an exchange begin with these bytes? A function of its own: on Linux 6.1 its variables would not fit on the stack. */
+SUBPROGRAM int may_begin(u64 sock, u64 base, u64 len, u64 n) {
+	u64 word = 0, first = len < 8 ? len : 8;
+	u16 family = 0;
+	BOUND(first, 15);
+	if (first > 8 || bpf_probe_read_user(&word, first, (void *)base))
+		return 0;
+	u32 is_data = is_record(word, n);
+	u8 byte = word;
+	if (!is_data && byte != 'P' && byte != 'G' && byte != '\r' && !(byte >= '0' && byte <= '9') && !(byte >= 'a' && byte <= 'f'))
+		return 0;
+	bpf_probe_read_kernel(&family, 2, (void *)(sock + 16));
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	if (is_data || word == PREFACE)
+		note_record(sock, is_data ? 1 : RECORDS_SURE);
+	return !is_data;
+}
+
 static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) {
 	if (result == -EAGAIN)
 		return 0;
@@ -226,25 +259,8 @@ static __always_inline int moved(void *ctx, u64 sock, s64 result, u32 outgoing) 
 		}
 		return 0;
 	}
-	if (!is_hot_socket(sock)) { /* nothing open here: only a request can begin */
-		u64 word = 0, first = c.len < 8 ? c.len : 8;
-		u16 family = 0;
-		BOUND(first, 15);
-		if (first > 8 || bpf_probe_read_user(&word, first, (void *)c.base))
-			return 0;
-		u32 is_data = is_record(word, result);
-		u8 byte = word;
-		if (!is_data && byte != 'P' && byte != 'G' && byte != '\r' && !(byte >= '0' && byte <= '9') &&
-		    !(byte >= 'a' && byte <= 'f'))
-			return 0;
-		bpf_probe_read_kernel(&family, 2, (void *)(sock + 16));
-		if (family != AF_INET && family != AF_INET6)
-			return 0;
-		if (is_data || word == PREFACE)
-			note_record(sock, is_data ? 1 : RECORDS_SURE);
-		if (is_data)
-			return 0;
-	}
+	if (!is_hot_socket(sock) && !may_begin(sock, c.base, c.len, result)) /* nothing open here: only a request can begin */
+		return 0;
 	c.now = bpf_ktime_get_ns();
 	deliver(ctx, &key, &c, result, sock, outgoing, TRANSPORT_SOCKET);
 	if (outgoing)

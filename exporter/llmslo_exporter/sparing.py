@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from llmslo_exporter.errors import KernelError
+from llmslo_exporter.events import ABSENCE_DONE, ABSENCE_MEANT
 from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.identity import Workload
 from llmslo_exporter.leaving_out import LeavingOut, Patience, Reason
@@ -61,7 +62,7 @@ class Sparing:
         self._callers: OrderedDict[_Kin, None] = OrderedDict()
         self._narrow_until_s: dict[FileKey, float] = {}
         self._wide_until_s: dict[FileKey, float] = {}  # it did not work, or there are too many users
-        self._told: set[int] = set()  # what the kernel's table of the spared holds
+        self._told: dict[int, int] = {}  # what the kernel's table of the spared holds
 
     def reconfigure(self, exclusions: Exclusions) -> None:
         """Exclude by these from now on."""
@@ -85,7 +86,7 @@ class Sparing:
     def began(self, pid: int) -> None:
         """Note a process that is new or runs another program: the kernel has taken it off its table then."""
         if pid in self._told and self._loader.lookup("left_out", pid.to_bytes(4, "little")) is None:
-            self._told.discard(pid)
+            del self._told[pid]
             self.changed(pid)
 
     def changed(self, pid: int) -> None:
@@ -141,7 +142,7 @@ class Sparing:
         self._arrange([key for key, until_s in self._narrow_until_s.items() if now_s >= until_s])
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """Return who is spared now, in truth: not who shares a file with too many others."""
+        """Return who is spared now."""
         return tuple(
             LeftOut(
                 pid=pid,
@@ -153,7 +154,7 @@ class Sparing:
                 next_look_s=absence.look_s,
             )
             for pid, absence in self._leaving.absent.items()
-            if (keys := self._libraries.keys(pid)) and all(map(self._probes.is_by_process, keys))
+            if self._is_spared(pid)
         )
 
     def spent_s(self) -> Mapping[Reason, float]:
@@ -183,6 +184,7 @@ class Sparing:
         return frozenset(self._narrow_until_s).union(*absent)
 
     def _arrange(self, keys: Iterable[FileKey]) -> None:
+        self._untell()  # before a probe stands: the kernel believes no call of who is left out
         now_s = time.monotonic()
         for key in keys:
             self._arrange_file(key, now_s)
@@ -203,14 +205,23 @@ class Sparing:
         else:
             self._narrow_until_s[key] = now_s + RETRY_S
 
+    def _is_spared(self, pid: int) -> bool:
+        """Tell whether a process is left out in truth: not who shares a file with too many others."""
+        keys = self._libraries.keys(pid)
+        return bool(keys) and all(map(self._probes.is_by_process, keys))
+
     def _tell(self) -> None:
-        absent = self._leaving.absent.keys()
-        for pid in absent - self._told:
+        for pid in self._leaving.absent:
+            absence = ABSENCE_DONE if self._is_spared(pid) else ABSENCE_MEANT
+            if self._told.get(pid) == absence:
+                continue
             try:
-                self._loader.update("left_out", pid.to_bytes(4, "little"), (1).to_bytes(4, "little"))
+                self._loader.update("left_out", pid.to_bytes(4, "little"), absence.to_bytes(4, "little"))
             except KernelError:
                 continue  # no memory: told again at the next change
-            self._told.add(pid)
-        for pid in self._told - absent:
+            self._told[pid] = absence
+
+    def _untell(self) -> None:
+        for pid in self._told.keys() - self._leaving.absent.keys():
             self._loader.delete("left_out", pid.to_bytes(4, "little"))
-            self._told.discard(pid)
+            del self._told[pid]

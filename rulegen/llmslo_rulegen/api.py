@@ -94,7 +94,7 @@ def check(slos: Sequence[Slo], *, sloth: bool = True) -> tuple[Finding, ...]:
     options = replace(Options(version("llmslo")), tests=False, sloth=sloth)
     with TemporaryDirectory(prefix="llmslo-") as name:
         folder = Path(name)
-        paths = writing.write(folder, rendering.files(slos, options)).written
+        paths = writing.write(folder, checking.rules_among(rendering.files(slos, options))).written
         said = checking.by_promtool(folder, paths, promtool.find())
         return (*checking.expressions(slos, sloth=sloth), *said)
 

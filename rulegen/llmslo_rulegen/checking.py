@@ -72,6 +72,11 @@ def by_promtool(folder: Path, paths: Iterable[str], tool: Promtool | None) -> It
             yield Finding("rule/promtool", "rules", 0, Level.ERROR, f"promtool refuses: {' '.join(lines)[:1000]}")
 
 
+def rules_among(files: Iterable[File]) -> Iterator[File]:
+    """Yield the files that promtool reads: the others need not be made for it."""
+    return (file for file in files if is_rules(file.path))
+
+
 def is_rules(path: str) -> bool:
     """Return whether `path` is a rule file of Prometheus."""
     return path.startswith("rules/") or "/rules/" in path

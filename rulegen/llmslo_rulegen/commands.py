@@ -143,7 +143,8 @@ def _checked(request: Request, found: Read) -> Checked:
     with TemporaryDirectory(prefix="llmslo-") as name, ThreadPoolExecutor(1) as pool:
         # promtool is other processes: all else is looked at while they run.
         fresh = Path(name)
-        paths = writing.write(fresh, _rules(request, found.slos)).written
+        files = rendering.files(found.slos, replace(request.options, tests=False))
+        paths = writing.write(fresh, checking.rules_among(files)).written
         said = pool.submit(lambda: list(checking.by_promtool(fresh, paths, promtool.find())))
         evidence = collect(request.given, found.slos, sloth=request.sloth)
         texts |= evidence.texts
@@ -153,12 +154,6 @@ def _checked(request: Request, found: Read) -> Checked:
         drifted = list(_drifted(request, found))
         findings = (*linted.findings, *parsed, *_untested(request, found.slos), *said.result(), *drifted)
     return Checked(findings, linted.ignored, pointer.line)
-
-
-def _rules(request: Request, slos: Sequence[Slo]) -> Iterator[File]:
-    """Yield the files that promtool reads."""
-    files = rendering.files(slos, replace(request.options, tests=False))
-    return (file for file in files if checking.is_rules(file.path))
 
 
 def _untested(request: Request, slos: Sequence[Slo]) -> Iterator[Finding]:

@@ -28,10 +28,11 @@ def convert(found: Read, to: str, path: Path | None, out: TextIO, talk: Talk) ->
     """Write the SLOs in another format, to `path` or to `out`; raise InputError for what it cannot hold."""
     _refuse(found, lossy=talk.lossy)
     done = converting.convert(found.slos, to)
-    if done.lost and not talk.lossy:
+    if done.lost and not (talk.lossy and done.text):
+        rest = "--lossy writes the rest" if done.text else "nothing is left to write"
         places = {slo.id: slo.place for slo in found.slos}
         raise InputError(
-            Finding(LOST, places[loss.slo].file, places[loss.slo].line, Level.ERROR, f"{loss}; --lossy writes the rest")
+            Finding(LOST, places[loss.slo].file, places[loss.slo].line, Level.ERROR, f"{loss}; {rest}")
             for loss in done.lost
         )
     losses = (*done.lost, *done.changed)

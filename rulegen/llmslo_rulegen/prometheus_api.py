@@ -50,7 +50,8 @@ class Api:
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            msg = f"{url[:100]!r} is no URL of a Prometheus: write one such as http://prometheus:9090"
+            shown = printable(url.rpartition("@")[2][:100])
+            msg = f"{shown!r} is no URL of a Prometheus: write one such as http://prometheus:9090"
             raise ServerError(msg)
         host = parts.netloc.rpartition("@")[2]
         self.url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))

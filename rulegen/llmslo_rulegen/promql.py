@@ -5,12 +5,14 @@ Text is built, never printed from a syntax tree: `str()` of promql-parser's tree
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
 from llmslo_rulegen.slo import Matcher, Op
 
+_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _PART = "slo_part"  # tells the terms of a sum apart; gone in its result
 _UNITS_MS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
@@ -22,13 +24,21 @@ def string(text: str) -> str:
 
 def matcher(found: Matcher) -> str:
     """Return one label matcher."""
-    return f"{found.label}{found.op.value}{string(found.value)}"
+    label = found.label if is_plain(found.label) else string(found.label)
+    return f"{label}{found.op.value}{string(found.value)}"
 
 
 def selector(name: str, matchers: Iterable[Matcher]) -> str:
-    """Return a selector of `name`, without braces where nothing is matched."""
+    """Return a selector of `name`, without braces where nothing is matched; a name that needs quotes stands in them."""
     inside = ",".join(map(matcher, matchers))
+    if not is_plain(name):
+        return f"{{{string(name)}{',' if inside else ''}{inside}}}"
     return f"{name}{{{inside}}}" if inside else name
+
+
+def is_plain(name: str) -> bool:
+    """Return whether a metric or label needs no quotes; names that do are known to Prometheus 3 only."""
+    return _NAME.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=512)

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from llmslo_exporter import catalog
 from llmslo_exporter.catalog import Selection
-from llmslo_rulegen import samples, slices, terms
+from llmslo_rulegen import promql, samples, slices, terms
 from llmslo_rulegen.kinds import Kinds, Labels, Part, Term, kinds
 from llmslo_rulegen.slo import CatalogSli, EventsSli, HistogramSli, Matcher, Op, SlicedSli, Slo
 
+QUOTED = "names in quotes need promtool 3 or later"
 NATIVE = "native histograms need promtool 3 or later"
 GROUPS = 2  # one is bad, the other one is not
 _NAMED = ("one", "two")
@@ -27,6 +28,9 @@ def groups(slo: Slo) -> tuple[tuple[Labels, Kinds], ...]:
     if isinstance(slo.sli, SlicedSli):
         return tuple((labels, _NOTHING) for labels in _sliced(slo, slo.sli))
     bad, total, known = _terms(slo)
+    names = {name for term in (*bad, *total) for name in (term.metric, *(each.label for each in term.matchers))}
+    if not all(map(promql.is_plain, names)):
+        raise UntestableError(QUOTED)
     found = [(labels, kinds(bad, total, known, labels)) for labels in _labels(slo, [*bad, *total])]
     if not all(each.good and each.bad for _, each in found):
         msg = "no series can be named that would count one good and one bad event"

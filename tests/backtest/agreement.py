@@ -14,6 +14,7 @@ from llmslo_rulegen.backtest.replay import Replayed, replay
 from llmslo_rulegen.backtest.store import Store
 from llmslo_rulegen.backtest.vector import NAME, Labels, labels
 from llmslo_rulegen.groups import groups
+from llmslo_rulegen.rule import Group
 from tests.backtest import promtool
 from tests.backtest.cases import Case
 
@@ -37,13 +38,18 @@ class Agreement:
 
 
 def compare(case: Case, program: str = "promtool", dialect: Dialect = Dialect.V2) -> Agreement:
+    """Ask both of the rules of the case's SLO."""
+    return compare_rules(case, groups(case.slo, sloth=False)[0], program, dialect)
+
+
+def compare_rules(case: Case, rules: Group, program: str = "promtool", dialect: Dialect = Dialect.V2) -> Agreement:
     """Ask both at random evaluations and at the last one."""
-    rules, instants = groups(case.slo, sloth=False), case.instants()
+    instants = case.instants()
     rng = np.random.default_rng([1, len(instants)])
     places = sorted({*rng.integers(0, len(instants), ASKED).tolist(), len(instants) - 1})
     at_s = [int(instants[place]) // 1000 for place in places]
-    told = promtool.values(case, rules, at_s, program)
-    ours = replay(rules[0], Store(case.points()), instants, dialect)
+    told = promtool.values(case, [rules], at_s, program)
+    ours = replay(rules, Store(case.points()), instants, dialect)
     differences: list[str] = []
     for place, each_s in zip(places, at_s, strict=True):
         differences += [f"{each_s} s: {text}" for text in _differences(told[each_s], _at(ours, place))]

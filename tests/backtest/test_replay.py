@@ -9,10 +9,10 @@ from llmslo_rulegen import promtool
 from llmslo_rulegen.backtest import replay as replaying
 from llmslo_rulegen.backtest import traffic
 from llmslo_rulegen.backtest.points import Dialect, Points
-from llmslo_rulegen.backtest.replay import replay
+from llmslo_rulegen.backtest.replay import Known, replay
 from llmslo_rulegen.backtest.store import Store
 from llmslo_rulegen.backtest.unsupported import UnsupportedError
-from llmslo_rulegen.backtest.vector import NAME, labels
+from llmslo_rulegen.backtest.vector import NAME, Element, labels
 from llmslo_rulegen.groups import groups
 from llmslo_rulegen.rule import AlertRule, Group, RecordingRule
 from tests.backtest import made
@@ -34,11 +34,20 @@ def test_random_rules_over_random_series_are_what_promtool_says(seed):
     assert found.values
 
 
-@pytest.mark.skipif(prometheus3.lacks() is not None, reason=str(prometheus3.lacks()))
+@pytest.mark.skipif(prometheus3.find("promtool") is None, reason="needs promtool 3: `make prometheus` builds it")
 @pytest.mark.parametrize("seed", [1000, 1003])
 @pytest.mark.timeout(300)
 def test_random_rules_are_what_prometheus_3_says(seed):
     assert compare(case(seed), str(prometheus3.find("promtool")), Dialect.V3).differences == ()
+
+
+def test_what_is_held_of_earlier_replays_has_a_bound(monkeypatch):
+    monkeypatch.setattr(replaying, "MOST_RECORDED", 5)
+    known = Known()
+    found = {(): Element(np.zeros(3), np.ones(3, np.bool_))}
+    for number in range(3):
+        known.hold(number, found)
+    assert [known.vector(number) is not None for number in range(3)] == [True, False, False]
 
 
 @needs_promtool
@@ -53,7 +62,8 @@ def test_pages_of_a_known_outage_come_when_promtool_says():
     series = tuple(
         (key, _written(points, scrapes)) for found in store._by_name.values() for key, points in found.items()
     )
-    asked = range(made.OUTAGE_S[0] // 60 * 60, made.LASTS_S, 300)
+    begin_s = made.OUTAGE_S[0] // 60 * 60
+    asked = [*range(begin_s, begin_s + 90 * 60, 60), *range(begin_s + 90 * 60, made.LASTS_S, 300)]
     told = values(Case(slo, series, 60, 60, made.LASTS_S), groups(slo, sloth=False), asked)
     for at_s in asked:
         there = {dict(key)["tier"] for key in told[at_s] if dict(key)[NAME] == "ALERTS"}
@@ -147,7 +157,7 @@ def test_chunks_do_not_show(monkeypatch):
 
 
 def test_what_an_earlier_replay_recorded_is_taken_only_where_all_it_reads_is_the_same():
-    known = {}
+    known = Known()
     series, other = (_constant("a", 1),), RecordingRule("y:z", "2 * x:y")
     first = replay(Group("g", (RecordingRule("x:y", "a"), other)), Store(series), np.arange(3) * MINUTE_MS, known=known)
     then = replay(

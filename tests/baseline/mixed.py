@@ -14,7 +14,7 @@ from llmslo_rulegen.traces import failures, naming
 BEGIN_NS = 1_700_000_000_000_000_000
 NS = 1_000_000_000
 HOURS = 6
-MODELS = ("gpt-5", "claude-opus", "", "modèle", "Llama-3'1\\8b", "x" * 200)
+MODELS = ("gpt-5", "claude-opus", "", "modèle", "Llama-3'1\\8b", "x" * 200, "y" * 300, "\u00fc" * 256)
 WEIRD = (
     *(
         "",
@@ -69,6 +69,7 @@ WEIRD = (
         "x\ny\t'\\",
     ),
     *(0, 1, -1, 5, 429, 503, 2**53 + 1, 2**62, 0.0, -0.0, 0.1, 1e-7, 1e21, 1e30, 1e300, 5.5, 100.0, True, False),
+    *("Z" * 200, "Z" * 220, "Z" * 300),
     *([], ["stop"], ["length", "stop"], [1], [True], [""], ["a b"], [0.5]),
 )
 INSTANTS = (
@@ -266,7 +267,7 @@ def _openinference(chance: random.Random, found: Mixed) -> None:
 
 def _litellm(chance: random.Random, found: Mixed) -> None:
     _semconv(chance, found)
-    found.scope = chance.choice(("litellm", "LiteLLM"))
+    found.scope = chance.choice(("litellm", "LiteLLM", "\u00fc" * 195 + "litellm"))
 
 
 def _http(chance: random.Random, found: Mixed) -> None:

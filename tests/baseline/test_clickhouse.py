@@ -23,7 +23,7 @@ from llmslo_rulegen.baseline.sketch import buckets, edges
 from llmslo_rulegen.baseline.survey import survey
 from llmslo_rulegen.errors import ServerError
 from llmslo_rulegen.traces.call import Skipped
-from tests.baseline import mixed
+from tests.baseline import mixed, recorded
 
 DDL = Path(__file__).with_name("otel_traces.sql").read_text()
 SECRET = "secret"
@@ -103,6 +103,18 @@ def test_sql_and_reader_give_the_same_baseline(engine, tmp_path, monkeypatch):
     assert ours.spans == SPANS
     assert ours.baseline.count > SPANS / 2
     assert set(ours.skipped) == {Skipped.NOT_LLM, Skipped.NO_TIME, Skipped.NO_END, Skipped.ENCLOSING}
+
+
+def test_recorded_spans_give_the_same_baseline(engine):
+    """Spans of real instrumentations, in the table as the collector writes them."""
+    engine.create("recorded")
+    for file in recorded.FILES:
+        engine.insert("recorded", recorded.spans(file))
+    theirs = engine.survey("recorded")
+    ours = survey(recorded.FILES, 0, lambda *_: None)
+    assert ours.baseline.count > 500
+    assert theirs.skipped == ours.skipped
+    assert list(saved.lines(theirs.baseline)) == list(saved.lines(ours.baseline))
 
 
 def test_bucket_edges_are_the_same_numbers(engine):
@@ -255,6 +267,15 @@ def test_a_password_in_an_argument_is_refused_and_not_shown():
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_user_who_may_only_read_is_enough():
+    """Such a user sets nothing, no limit either: the server would refuse the question."""
+    with running() as engine:
+        engine.create("mine")
+        engine.insert("mine", [span()])
+        engine.ask("SET readonly = 1")
+        assert engine.survey("mine").baseline.count == 1
+
+
 @pytest.mark.parametrize("name", ["a b", "`", "otel_traces`; DROP TABLE x", "", "1a", "\u00e9", "a" * 200])
 def test_names_that_are_no_identifiers_never_reach_sql(name):
     with pytest.raises(ServerError, match="no name"):
@@ -265,9 +286,14 @@ def test_nobody_there_is_one_line():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         url = f"http://reader@127.0.0.1:{held.getsockname()[1]}/otel"
-        with pytest.raises(ServerError, match="look at --clickhouse") as caught:
+        with pytest.raises(ServerError, match="does not answer, Connection refused: look at") as caught:
             clickhouse.survey(clickhouse_server.server(url), ALWAYS, lambda *_: None)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_certificates_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ServerError, match="there is no such file"):
+        clickhouse_server.server("https://host/otel", ca_file=tmp_path / "missing")
 
 
 def test_https_is_checked(tmp_path):

@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import threading
 from io import StringIO
 
 import pytest
@@ -27,8 +29,8 @@ def traces(tmp_path):
 def test_a_baseline_is_saved_merged_and_shown(traces, tmp_path, capsys):
     one, both = tmp_path / "one", tmp_path / "both"
     code, text = run("save", traces, "--out", one)
-    assert (code, text) == (0, f"{one}: 23 calls of 3 kinds in 1 hours, from 2025-10-09T08:00Z to 2025-10-09T09:00Z\n")
-    assert capsys.readouterr().err == "skipped 1 spans: not an LLM call\n"
+    assert (code, text) == (0, f"{one}: 23 calls of 3 kinds in 1 hour, from 2025-10-09T08:00Z to 2025-10-09T09:00Z\n")
+    assert capsys.readouterr().err == "skipped 1 span: not an LLM call\n"
     code, text = run("merge", one, one, "--out", both, "--json")
     assert (code, json.loads(text)["calls"]) == (0, 46)
     assert run("show", one)[1] == run("show", traces)[1]
@@ -87,6 +89,15 @@ def test_wrong_input_is_one_line(traces, argv, text, capsys):
     assert text in said
     assert said.count("\n") == 1
     assert not (traces.parent / "b").exists()
+
+
+def test_a_pipe_is_read(traces):
+    pipe = traces.parent / "pipe"
+    os.mkfifo(pipe)
+    feeding = threading.Thread(target=lambda: pipe.write_bytes(traces.read_bytes()), daemon=True)
+    feeding.start()
+    assert run("show", pipe)[1].startswith("23 calls of 3 kinds")
+    feeding.join(10)
 
 
 def test_what_is_left_out_of_a_folder_is_named(traces, capsys):

@@ -124,6 +124,7 @@ def test_what_is_no_page_is_one_line(text):
         exposition.survey(Page("x.txt", text, AT_S), None, catalog.OWN)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("x.txt: ")
+    assert not text or text not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-5", "0"])

@@ -31,10 +31,12 @@ ANSWERS = (
 
 
 @contextmanager
-def answering(status, body, content="text/plain", location="http://127.0.0.1:1/elsewhere"):
+def answering(status, body, content="text/plain", location="http://127.0.0.1:1/elsewhere", sent=None):
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if sent is not None:
+                sent.append(self.headers)
             self.send_response(status)
             self.send_header("Content-Type", content)
             self.send_header("Content-Length", str(len(body)))
@@ -121,6 +123,24 @@ def test_what_is_no_prometheus(status, body):
         prometheus.survey(Reading(Api(f"http://u:{SECRET}@{host}"), "llmslo"), range(470_000, 470_002), lambda *_: None)
     if b"DB::Exception" not in body:  # what a server says by itself is shown
         check(caught.value)
+
+
+@pytest.mark.parametrize("url", [f"ftp://u:{SECRET}@host", f"http://u:{SECRET}@", f"u:{SECRET}@host"])
+def test_what_is_no_url_is_shown_without_its_password(url):
+    for made in (Api, clickhouse_server.server):
+        with pytest.raises(ServerError, match="is no URL") as caught:
+            made(url)
+        check(caught.value)
+
+
+def test_headers_go_with_every_question():
+    sent = []
+    with answering(200, b'{"status": "success", "data": {"result": []}}', sent=sent) as host:
+        api = Api(f"http://{host}", headers={"Authorization": f"Bearer {SECRET}", "X-Scope-OrgID": "team"})
+        prometheus.survey(Reading(api, "vllm"), range(470_000, 470_002), lambda *_: None)
+        assert prometheus.natives(Reading(api, "vllm"), range(470_000, 470_002)) == []
+    assert len(sent) > 3
+    assert {(one["Authorization"], one["X-Scope-OrgID"]) for one in sent} == {(f"Bearer {SECRET}", "team")}
 
 
 @pytest.mark.parametrize("values", [[[1.7e9, "NaN"]], [[1.7e9, "+Inf"]], [[1.7e9, "-3"]], [], [[1.7e9, "1e400"]]])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmslo_exporter import catalog
-from llmslo_rulegen.baseline import metered, prometheus
+from llmslo_rulegen.baseline import gathering, metered, prometheus
 from llmslo_rulegen.baseline.cell import Quantity
 from llmslo_rulegen.baseline.metered import LE
 from llmslo_rulegen.baseline.period import Period
@@ -251,6 +253,32 @@ def test_a_period_is_its_full_hours():
     assert prometheus.hours_of(Period(None, None), 10_000 * ns) == range(10_000 - 720, 10_000)
     with pytest.raises(ServerError, match="400 at most"):
         prometheus.hours_of(Period(0, None), 20_000 * ns)
+
+
+@given(st.data())
+def test_any_histogram_is_exact_at_its_own_edges(data):
+    """Whatever was counted where: `within` says it at each edge, and between two no more than at the lower one."""
+    source = data.draw(st.sampled_from([one for one in catalog.BY_SOURCE if metered.wanted(one)]))
+    wants = data.draw(st.sampled_from([one for one in metered.wanted(source) if one.quantity is not None]))
+    known = (*wants.metric.buckets, float("inf"))
+    counts = data.draw(st.lists(st.integers(0, 10**6), min_size=len(known), max_size=len(known)))
+    cumulative = dict(zip(known, accumulate(counts), strict=True))
+    for is_rate in (False, True):
+        sketch = metered.sketched(cumulative, is_rate=is_rate)
+        assert sketch.count == sum(counts)
+        assert [sketch.within(edge) for edge in known[:-1]] == [cumulative[edge] for edge in known[:-1]]
+    slow = metered.sketched(cumulative, is_rate=False)
+    for lower, upper in pairwise(known[:-1]):
+        assert slow.within((lower + upper) / 2) == cumulative[lower]
+
+
+def test_kinds_are_bounded_while_they_are_counted(monkeypatch):
+    monkeypatch.setattr(gathering, "MAX_KINDS", 3)
+    (wants,) = (one for one in metered.wanted("tgi") if one.otherwise == "ok" and one.quantity is None)
+    counted_ = [metered.Counted(wants, {"job": f"j{number}"}, FIRST, 2.0) for number in range(10)]
+    found = metered.baseline(counted_)
+    assert sorted(kind.service for kind, _ in found.cells) == ["_other", "j0", "j1", "j2"]
+    assert found.count == 20
 
 
 def test_sketches_of_cumulative_buckets_promise_no_more_than_is_known():

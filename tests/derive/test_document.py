@@ -14,7 +14,7 @@ from llmslo_exporter import catalog
 from llmslo_rulegen import api, reading, rendering
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import Kind
-from llmslo_rulegen.derive import document, history, promise, proposal, reasons, report
+from llmslo_rulegen.derive import document, history, promise, proposal, reasons, report, review
 from llmslo_rulegen.derive.promise import Promise, Refusal
 from llmslo_rulegen.derive.proposal import Wish
 from llmslo_rulegen.finding import Level
@@ -131,6 +131,19 @@ def test_services_of_like_names_keep_documents_apart():
     parts = [baselines.of_calls(one, 10, 20, 1) for one in (kind, other)]
     slos = _read(document.text(proposal.proposals(Baseline.merged(parts), Wish())))
     assert {slo.service for slo in slos} == {"a-b", "a-b-2"}
+
+
+def test_services_that_no_label_names_are_told_by_their_job():
+    parts = [
+        baselines.of_calls(Kind("vllm", name, "chat", "p", "m", stream=False), 10, 20, 1) for name in ("one", "two")
+    ]
+    alone = proposal.proposals(parts[0], Wish())
+    both = proposal.proposals(Baseline.merged(parts), Wish())
+    assert {one.select for one in alone} == {()}
+    assert {one.select for one in both} == {(("job", ("one",)),), (("job", ("two",)),)}
+    assert "job is taken" in document.text(both)
+    found = tuple(review.reviews(_read(document.text(both)), Baseline.merged(parts)))
+    assert {len(one.kinds) for one in found} == {1}
 
 
 def test_a_step_is_told_with_its_time_and_only_what_came_after_is_promised():

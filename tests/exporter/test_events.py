@@ -33,6 +33,8 @@ def test_layouts_are_those_of_the_c(tmp_path: Path) -> None:
         "sizeof(struct tls_failed)": events.TLS_FAILED.size,
         "sizeof(struct automaton)": PACKED_BYTES,
         "COUNTERS": len(events.COUNTERS),
+        "ABSENCE_MEANT": events.ABSENCE_MEANT,
+        "ABSENCE_DONE": events.ABSENCE_DONE,
     }
     asserts = "\n".join(f'_Static_assert({claim} == {size}, "{claim}");' for claim, size in claims.items())
     source = tmp_path / "layout.c"

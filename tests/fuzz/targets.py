@@ -46,6 +46,7 @@ from llmslo_exporter.sample_lines import escaped, number
 from llmslo_exporter.sse import Event, SseEvents
 from llmslo_exporter.summary import Closer, End, Piece, Role, Summary, Transport
 from tests.exporter.elf_image import RET, SUB, image
+from tests.fuzz import trace_targets
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -424,6 +425,8 @@ TARGETS: dict[str, Target] = {
     "scraped": Target(_scraped, _scraped_seeds, (b'le="', b'"} ', b"\n", b"llm_requests_total{")),
     "configuration": Target(_configuration, _configuration_seeds, (b"web:", b"limits:", b"\n  ", b"- ", b"&a ", b"*a")),
     "settings": Target(_settings, _settings_seeds),
+    "traces": Target(trace_targets.traces, trace_targets.trace_seeds, trace_targets.WORDS, trace_targets.MOST_BYTES),
+    "baseline": Target(trace_targets.baseline, trace_targets.baseline_seeds, trace_targets.BASELINE_WORDS),
     **{
         f"dialect-{dialect.wire.name}-{place}": Target(
             partial(_dialect, dialect), partial(_dialect_seeds, dialect), _SSE_WORDS + _JSON_WORDS

@@ -1,6 +1,6 @@
 """One target under atheris: `python -m tests.fuzz.worker TARGET INPUTS SEED FOLDER`.
 
-libFuzzer mutates towards branches of llmslo_exporter that no input has reached. Prints JSON lines: progress, and at the
+libFuzzer mutates towards branches of the parsers that no input has reached. Prints JSON lines: progress, and at the
 end the inputs that took longest for their size. A finding is a file in FOLDER and exit code 77.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["llmslo_exporter"]):
+with atheris.instrument_imports(include=["llmslo_exporter", "llmslo_rulegen.traces", "llmslo_rulegen.baseline"]):
     from tests.fuzz.targets import TARGETS, Target
 
 MEMORY_MB = 1024

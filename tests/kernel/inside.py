@@ -26,7 +26,7 @@ from tests.e2e.daemon import ROOT
 HASTE = Patience(calls_per_s=200.0, sample_s=1.0, look_s=0.5, first_pause_s=2.0, longest_pause_s=60.0)
 SEEN_S = 20.0
 BUSY = """
-import os, ssl, sys, threading, time
+import os, socket, ssl, sys, threading, time
 from tests.e2e.clients import Raw, request_bytes
 port, cert, key = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 is_busy = True
@@ -58,6 +58,19 @@ def ask(model, size, host):
     conn.read(size)
     conn.close()
 
+def pass_on(model, size, port):
+    conn = Raw(port, None)
+    conn.send(*request_bytes(model))
+    conn.read(size)
+    conn.close()
+
+def hear(port, *call):
+    context = ssl.create_default_context(cafile=cert)
+    conn = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
+    conn.settimeout(None)
+    conn.recv(1)
+    pass_on(*call)
+
 threading.Thread(target=churn, daemon=True).start()
 print("ready", flush=True)
 for line in sys.stdin:
@@ -67,6 +80,11 @@ for line in sys.stdin:
     elif word == "exec":
         print("done", flush=True)
         os.execv(sys.executable, [sys.executable, "-c", rest[0].replace("%", " ").replace(";", chr(10)), *rest[1:]])
+    elif word == "pass":
+        pass_on(rest[0], int(rest[1]), int(rest[2]))
+    elif word == "hear":
+        call = int(rest[0]), rest[1], int(rest[2]), int(rest[3])
+        threading.Thread(target=hear, args=call, daemon=True).start()
     elif word == "rest":
         is_busy = False
     elif word == "fork":
@@ -155,7 +173,10 @@ class Busy:
         self._hear("ready")
 
     def tell(self, *words: str) -> None:
-        """Let it do something: `ask MODEL SIZE HOST`, the same in a forked child, `rest`."""
+        """Let it do something: `ask MODEL SIZE HOST`, the same in a forked child, `rest`.
+
+        `pass MODEL SIZE PORT`, without TLS; `hear TLS-PORT MODEL SIZE PORT`, the same from a thread that first reads a byte.
+        """
         assert self._process.stdin is not None
         self._process.stdin.write(" ".join(words) + "\n")
         self._process.stdin.flush()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from llmslo_exporter.exclusions import Exclusions
 from llmslo_exporter.leaving_out import Reason
 from llmslo_exporter.summary import Role
 from tests.e2e.answers import chat
+from tests.e2e.clients import PATIENCE_S
 from tests.e2e.daemon import ROOT
 from tests.e2e.lab import Lab
 from tests.kernel.inside import HASTE, Busy, Inside, busy, wait_for
@@ -30,13 +34,14 @@ conn.send(*request_bytes(sys.argv[3]))
 conn.read(int(sys.argv[4]))
 """
 CLIENTS = 7
+NO_LINKS = "this kernel has no links of user probes (Linux 6.6): nobody is left out with bcc"
 
 
 @pytest.fixture
 def inside(loader: str) -> Iterator[Inside]:
     with Inside(loader) as tracer:
         if not tracer.loader.attaches_at_once:
-            pytest.skip("this kernel has no links of user probes (Linux 6.6): nobody is left out with bcc")
+            pytest.skip(NO_LINKS)
         yield tracer
 
 
@@ -98,6 +103,38 @@ def test_one_that_opens_a_connection_to_a_provider_is_let_in_at_once(lab: Lab, i
     model = lab.new("named", ANSWER)
     server.tell("ask", model, SIZE, "api.openai.com")
     inside.seen.expect(model)
+
+
+def test_a_gateway_that_passes_an_llm_call_on_without_tls_is_let_in_at_once(lab: Lab, loader: str) -> None:
+    """Its own TLS is where the call came from; the next look is a minute away."""
+    patience = replace(HASTE, first_pause_s=60.0)
+    with Inside(loader, patience=patience) as inside, busy(lab.server.tls, lab.cert) as server:
+        if not inside.loader.attaches_at_once:
+            pytest.skip(NO_LINKS)
+        inside.wait_left_out(server.pid)
+        model = lab.new("passed", ANSWER)
+        server.tell("pass", model, SIZE, str(lab.server.plain))
+        inside.seen.expect(model)
+        inside.wait_left_out(server.pid, wanted=False)
+        before = inside.calls(server.pid)
+        wait_for(lambda: inside.calls(server.pid) > before + 2000, "its calls are not counted")
+        assert not inside.is_left_out(server.pid)
+
+
+def test_a_thread_inside_a_call_when_its_probes_go_is_not_inside_for_ever(
+    lab: Lab, inside: Inside, server: Busy
+) -> None:
+    """It reads while its process is left out, gets a byte, and passes an LLM call on without TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.cert, str(lab.folder / "key.pem"))
+    model = lab.new("inside", ANSWER)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE_S)
+        server.tell("hear", str(listener.getsockname()[1]), model, SIZE, str(lab.server.plain))
+        with context.wrap_socket(listener.accept()[0], server_side=True) as conn:
+            inside.wait_left_out(server.pid)
+            conn.send(b"x")
+            inside.seen.expect(model)
 
 
 def test_one_that_made_an_llm_call_is_never_left_out(lab: Lab, loader: str) -> None:

@@ -50,6 +50,22 @@ def test_lossy_writes_the_rest_and_lists_what_went(file, capsys):
     assert "shop-requests: `window` is lost: Sloth has no calendar windows: month" in capsys.readouterr().err
 
 
+SLICED = """\
+version: llmslo/v1
+service: shop
+slos:
+  - {name: queue, sli: {good_when: max(queue_depth) < 100}, objective: 99}
+"""
+
+
+def test_a_document_of_nothing_is_not_written(file, tmp_path, capsys):
+    target = tmp_path / "pyrra.yaml"
+    assert run("convert", file(SLICED), "--to", "pyrra", "--lossy", "--out", target) == (1, "")
+    assert "slo.yaml:4: error: shop-queue: " in (said := capsys.readouterr().err)
+    assert "; nothing is left to write" in said
+    assert not target.exists()
+
+
 def test_what_a_document_of_others_loses_is_an_error_too(file, capsys):
     path = file(documents.SLOTH["contrib-slo-plugins"])
     assert run("convert", path, "--to", "llmslo") == (1, "")

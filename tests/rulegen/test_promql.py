@@ -64,3 +64,18 @@ def test_what_is_no_promql_does_not_parse():
     promql.parses("sum(rate(m[5m]))")
     with pytest.raises(ValueError, match=r"."):
         promql.parses("sum(rate(m))")
+
+
+@pytest.mark.parametrize(
+    ("name", "matchers", "expected"),
+    [
+        ("http_requests:sum", (), "http_requests:sum"),
+        ("http.requests", (), '{"http.requests"}'),
+        ("http.requests", (("a.b", "x"), ("job", "y")), '{"http.requests","a.b"="x",job="y"}'),
+        ("up", (("größe", 'a"b'),), 'up{"größe"="a\\"b"}'),
+    ],
+)
+def test_names_that_need_quotes_stand_in_them(name, matchers, expected):
+    text = promql.selector(name, [Matcher(label, Op.EQUAL, value) for label, value in matchers])
+    assert text == expected
+    promql.parses(text)

@@ -2,7 +2,6 @@
 
 import gzip
 from collections import Counter
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +12,7 @@ from llmslo_rulegen.baseline.survey import of_calls, survey
 from llmslo_rulegen.traces import files, messages, packing, ranges, reading
 from llmslo_rulegen.traces.call import Call, Skipped
 from llmslo_rulegen.traces.messages import zstd
-from llmslo_rulegen.traces.packing import Format
-from tests.traces import written
+from tests.traces import cut, written
 from tests.traces.written import BEGIN_NS, FORMATS, US, Told
 
 STREAM = {
@@ -88,16 +86,6 @@ def test_a_format_tells_every_call(write, tmp_path):
     assert in_any_order(told(path)) == in_any_order(CALLS)
 
 
-def _pieces_of(data, found, cuts):
-    bounds = [0, *cuts, len(data)]
-    blocks = iter([data[start:end] for start, end in pairwise(bounds)])
-    if found is Format.OTLP_PROTO:
-        return packing._messages("x", blocks)
-    if found is Format.OTLP and packing.has_lines(data):
-        return packing.lines("x", blocks)
-    return packing._runs("x", found, blocks, packing._NAMES[found] if packing._NAMED.search(data) else ())
-
-
 UNZIPPED = pytest.mark.parametrize(
     "write", [pytest.param(write, id=name) for name, write in FORMATS.items() if " of several " not in name]
 )
@@ -108,10 +96,10 @@ def test_calls_do_not_depend_on_read_sizes(write):
     data = write(SPANS[::3]).removeprefix(b"\xef\xbb\xbf")
     expected = in_any_order(CALLS[::3])
     found = packing.sniff(data)
-    for cut in range(len(data) + 1):
-        calls = [call for piece in _pieces_of(data, found, (cut,)) for call in reading.of_piece(piece)]
-        assert in_any_order(calls) == expected, cut
-    every = [call for piece in _pieces_of(data, found, range(1, len(data))) for call in reading.of_piece(piece)]
+    for at in range(len(data) + 1):
+        calls = [call for piece in cut.pieces(data, found, (at,)) for call in reading.of_piece(piece)]
+        assert in_any_order(calls) == expected, at
+    every = [call for piece in cut.pieces(data, found, range(1, len(data))) for call in reading.of_piece(piece)]
     assert in_any_order(every) == expected
 
 
@@ -119,8 +107,8 @@ def test_calls_do_not_depend_on_read_sizes(write):
 def test_packed_bytes_do_not_depend_on_read_sizes(pack):
     members = (pack(b"first "), pack(b""), pack(b"second" * 50))
     data = b"".join(members)
-    for cut in range(4, len(data) + 1):  # the first read of a file is never so short
-        assert b"".join(files._plain(iter([data[:cut], data[cut:]]))) == b"first " + b"second" * 50
+    for at in range(4, len(data) + 1):  # the first read of a file is never so short
+        assert b"".join(files._plain(iter([data[:at], data[at:]]))) == b"first " + b"second" * 50
     ends = {len(members[0]), len(members[0] + members[1])}
     for end in set(range(4, len(data))) - ends:
         with pytest.raises((EOFError, zstd.ZstdError)):
@@ -204,10 +192,10 @@ def test_ranges_hold_every_span_once(write, tmp_path):
     path = tmp_path / "spans"
     groups = [Told(f"s{number % 60}", *_named(SPANS[number % 4]), span=f"{number + 1:016x}") for number in range(300)]
     path.write_bytes(write(groups))
-    cut = ranges.ranges(path)
+    found = ranges.ranges(path)
     if write is not written.lines_of_windows:  # its mark of UTF-8 is no line's
-        assert len(cut) > 3
-    assert [one.begin for one in cut[1:]] == [one.end for one in cut[:-1]]
+        assert len(found) > 3
+    assert [one.begin for one in found[1:]] == [one.end for one in found[:-1]]
     assert survey([path], 2, quiet) == survey([path], 0, quiet)
 
 

@@ -237,5 +237,5 @@ def test_the_command_reads_a_tempo(serve, tmp_path, capsys):
     assert main(["baseline", "show", "--tempo", url, "--json"], out) == 0
     assert json.loads(out.getvalue())["calls"] == 1
     assert main(["baseline", "save", "--tempo", url, "--from", "4d", "--out", str(tmp_path / "b")], out) == 0
-    assert "2 calls of 1 kinds" in out.getvalue()
+    assert "2 calls of 1 kind" in out.getvalue()
     assert "skipped 2 spans: not an LLM call" in capsys.readouterr().err

@@ -3,6 +3,7 @@ import pytest
 from llmslo_rulegen.traces import genai, text
 from llmslo_rulegen.traces.call import Call
 from llmslo_rulegen.traces.span import Event, Span
+from tests.baseline import mixed
 
 BEGIN_NS = 1_700_000_000_000_000_000
 TYPED = {
@@ -26,6 +27,21 @@ def call(attributes, *, is_error=False, message="", events=()):
 
 def test_a_span_says_the_same_where_all_values_are_text():
     assert call(TYPED, is_error=True) == call({name: text.text(value) for name, value in TYPED.items()}, is_error=True)
+
+
+def test_typed_spans_say_what_their_texts_say():
+    """10,000 spans of all styles, whole and broken, as a file has them and as a store of texts has them."""
+    for found in mixed.spans(10_000, 11):
+        events = [Event(at_ns, name, held) for at_ns, name, held in found.events]
+        texts = [Event(at_ns, name, as_texts(held)) for at_ns, name, held in found.events]
+        head = (found.service, found.name, found.start_ns, found.end_ns)
+        tail = (found.is_error, found.message)
+        typed = genai.read(Span(*head, found.attributes, *tail, events, found.scope))
+        assert typed == genai.read(Span(*head, as_texts(found.attributes), *tail, texts, found.scope)), found
+
+
+def as_texts(held):
+    return {name: mixed.go_text(value) for name, value in held.items()}
 
 
 def test_an_empty_text_is_as_if_it_were_not_there():

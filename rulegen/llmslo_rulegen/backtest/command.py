@@ -66,6 +66,10 @@ def fill(parser: argparse.ArgumentParser) -> None:
         metavar="START..END",
         help="when users were let down (default: found, docs/backtest.md says how); may be given again",
     )
+    _outputs(parser)
+
+
+def _outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grid",
         nargs="+",

@@ -6,7 +6,7 @@ same instant: as a server does it, one instant after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -27,8 +27,29 @@ ALERT_NAME = "alertname"
 CHUNK = 16_384  # instants at once: what an expression holds in between stays in the cache of a core, and small
 MOST_RECORDED = 60_000_000  # values of one group: half a gigabyte
 
-# Records by the rule that made them, its dependencies included: replays of one history share what does not differ.
-Known = dict[tuple[object, ...], Vector]
+
+class Known:
+    """What replays of one history recorded: a rule that reads the same as one before gives the same."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._found: dict[int, Vector] = {}
+        self._held = 0
+
+    def number(self, rule: RecordingRule, read: Iterable[int]) -> int:
+        """Return the number of a rule that reads what the rules of these numbers recorded."""
+        return self._numbers.setdefault((rule.record, rule.expr, rule.labels, *read), len(self._numbers))
+
+    def vector(self, number: int) -> Vector | None:
+        """Return what a rule recorded."""
+        return self._found.get(number)
+
+    def hold(self, number: int, found: Vector) -> None:
+        """Keep what a rule recorded, as long as there is room."""
+        size = sum(len(element.values) for element in found.values())
+        if number not in self._found and self._held + size <= MOST_RECORDED:
+            self._held += size
+            self._found[number] = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +69,7 @@ def replay(
 
     `known` holds what earlier replays of the same store and instants recorded, and takes what this one does.
     """
-    return _Replay(store, instants, dialect, {} if known is None else known).run(group)
+    return _Replay(store, instants, dialect, Known() if known is None else known).run(group)
 
 
 class _Replay:
@@ -56,7 +77,7 @@ class _Replay:
 
     def __init__(self, store: Store, instants: Instants, dialect: Dialect, known: Known) -> None:
         self._store, self._instants, self._dialect, self._known = store.copy(), instants, dialect, known
-        self._made_by: dict[str, tuple[object, ...]] = {}  # what each record's rules are, by its name
+        self._made_by: dict[str, tuple[int, ...]] = {}  # the rules of each record so far
 
     def run(self, group: Group) -> Replayed:
         records: dict[Labels, Element] = {}
@@ -84,16 +105,13 @@ class _Replay:
 
     def _record(self, rule: RecordingRule, node: Node) -> Vector:
         read = {each.name for each in walk(node).values() if isinstance(each, Selector)}
-        identity = (
-            rule.record,
-            rule.expr,
-            rule.labels,
-            *(self._made_by[name] for name in sorted(read & self._made_by.keys())),
-        )
-        self._made_by[rule.record] = (*self._made_by.get(rule.record, ()), identity)
-        if identity not in self._known:
-            self._known[identity] = self._recorded(rule, node)
-        found = self._known[identity]
+        before = (number for name in sorted(read) for number in self._made_by.get(name, ()))
+        number = self._known.number(rule, before)
+        self._made_by[rule.record] = (*self._made_by.get(rule.record, ()), number)
+        found = self._known.vector(number)
+        if found is None:
+            found = self._recorded(rule, node)
+            self._known.hold(number, found)
         for key, element in found.items():
             self._store.add(key, recorded(self._instants, element.values, element.present))
         return found

@@ -92,7 +92,7 @@ def instants(history: History, every_s: int) -> Instants:
 def _result(slo: Slo, history: History, setting: Setting, grid: Grid) -> Result:
     at_ms = instants(history, setting.every_s)
     store = history.store(slo)
-    known: Known = {}
+    known = Known()
     told = _told(slo, store, at_ms, setting, known)
     # Whether an alert was right does not change with the objective that is tried.
     fixed = replace(setting, given=tuple(answer.episode for answer in told.answers))

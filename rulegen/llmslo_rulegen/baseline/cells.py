@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from llmslo_rulegen.baseline import gathering
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import Cell, Kind, merged
-from llmslo_rulegen.baseline.gathering import OTHERS
+from llmslo_rulegen.baseline.gathering import Kinds
 
 
 class Cells:
-    """Takes cells by kind and hour and adds up those of the same; what comes after `MAX_KINDS` kinds is `_other`."""
+    """Takes cells by kind and hour and adds up those of the same."""
 
     def __init__(self) -> None:
         self._cells: dict[tuple[Kind, int], Cell] = {}
-        self._kinds: set[Kind] = set()
+        self._kinds = Kinds()
 
     def add(self, kind: Kind, hour: int, cell: Cell) -> None:
         """Count a cell in."""
-        if kind not in self._kinds and len(self._kinds) >= gathering.MAX_KINDS:
-            kind = Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
-        else:
-            self._kinds.add(kind)
-        at = kind, hour
+        at = self._kinds.admit(kind), hour
         self._cells[at] = merged((self._cells[at], cell)) if at in self._cells else cell
 
     def baseline(self) -> Baseline:

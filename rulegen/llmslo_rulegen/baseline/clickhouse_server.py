@@ -75,6 +75,9 @@ def server(
     if parts.password is not None:
         msg = f"--clickhouse holds a password, which others see: leave it out and set {PASSWORD}, or give a file"
         raise ServerError(msg)
+    if ca_file is not None and not ca_file.is_file():
+        msg = f"--clickhouse-ca {ca_file}: there is no such file"
+        raise ServerError(msg)
     is_secure = parts.scheme == "https"
     try:
         named = Table(unquote(parts.path.strip("/")) or "default", table)
@@ -141,11 +144,19 @@ def connected(found: Server) -> Iterator[Client]:
 
 
 def _said(error: Exception, found: Server) -> str:
-    text = str(error)
-    if found.password:
-        text = text.replace(found.password, "...")
+    text, first = str(error), _first(error)
     _, _, inner = text.partition("DB::Exception: ")
-    return printable(" ".join((inner or text).split())[:_SAID]) or type(error).__name__
+    if not inner and isinstance(first, OSError):
+        text = f"it does not answer, {first.strerror or first}"
+    told = (inner or text).replace(found.password, "...") if found.password else inner or text
+    return printable(" ".join(told.split())[:_SAID]) or type(error).__name__
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what an error began with."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return error
 
 
 def columns(client: Client, found: Server) -> Mapping[str, str]:

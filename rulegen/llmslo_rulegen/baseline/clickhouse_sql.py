@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from llmslo_rulegen.baseline.cell import LARGER, OK, PROMPTS, Quantity
 from llmslo_rulegen.baseline.clickhouse_let import Named, bound
-from llmslo_rulegen.baseline.gathering import FEWEST_TOKENS, HOUR_NS
+from llmslo_rulegen.baseline.gathering import FEWEST_TOKENS, HOUR_NS, MAX_NAME, OTHERS
 from llmslo_rulegen.baseline.sketch import edges
 from llmslo_rulegen.traces import failures, naming
 from llmslo_rulegen.traces.call import Skipped
@@ -77,7 +77,8 @@ def _sums() -> Iterator[str]:
 
 def _expressions(table: Table, *, has_scope: bool) -> Iterator[Named]:
     """Yield names with what they stand for; what uses names reads no columns."""
-    yield "call_scope", f"lower({SCOPE_COLUMN if has_scope else _attribute(_SCOPE_ATTRIBUTE)})"
+    scope = SCOPE_COLUMN if has_scope else _attribute(_SCOPE_ATTRIBUTE)
+    yield "call_scope", f"lower(substringUTF8({scope}, 1, {naming.LONG}))"
     yield from _operation()
     yield from _skipped(table)
     yield from _source()
@@ -102,6 +103,7 @@ def _operation() -> Iterator[Named]:
     )
     yield "call_is_chat", f"({' OR '.join(chat)})"
     upper = "call_named = upper(call_named) AND call_named != lower(call_named)"
+    upper += f" AND length(call_named) <= {naming.LONG}"
     yield "call_named", _first(naming.OPERATION)
     yield "call_lowered", f"if({upper} AND length(call_named) = lengthUTF8(call_named), lower(call_named), call_named)"
     mapped = _mapped("call_lowered", naming.OPERATIONS, "call_lowered")
@@ -227,8 +229,14 @@ def _keys() -> Iterator[Named]:
     yield "call_hour", f"intDiv(call_start, {HOUR_NS})"
     yield "key_skipped", "call_skipped"
     for name in KEYS[1:]:
-        value, nothing = (f"toInt64(call_{name})", "0") if name in {"stream", "hour"} else (f"call_{name}", "''")
-        yield f"key_{name}", f"if(call_skipped = '', {value}, {nothing})"
+        nothing = "0" if name in {"stream", "hour"} else "''"
+        yield f"key_{name}", f"if(call_skipped = '', {_key(name)}, {nothing})"
+
+
+def _key(name: str) -> str:
+    if name in {"stream", "hour"}:
+        return f"toInt64(call_{name})"
+    return f"if(lengthUTF8(call_{name}) > {MAX_NAME}, {_quoted(OTHERS)}, call_{name})"
 
 
 def _buckets() -> Iterator[Named]:

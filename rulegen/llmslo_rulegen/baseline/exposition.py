@@ -20,7 +20,6 @@ from llmslo_rulegen.baseline import metered
 from llmslo_rulegen.baseline.metered import Counted
 from llmslo_rulegen.baseline.survey import Survey
 from llmslo_rulegen.errors import RulegenError
-from llmslo_rulegen.finding import printable
 from llmslo_rulegen.prometheus_api import Api
 from llmslo_rulegen.traces import web
 
@@ -31,7 +30,6 @@ MAX_BYTES = 64 << 20
 PAGE_S = 30.0
 _HOUR_S = 3600
 _END = "# EOF"  # of OpenMetrics
-_SAID = 120
 _TOTAL = "_total"  # its parser gives it to counters that are not called so
 
 Labels = tuple[tuple[str, str], ...]
@@ -129,8 +127,8 @@ def _values(found: Page, source: str) -> Values:
                 if name in names:
                     values[name, tuple(sorted(sample.labels.items()))] = float(sample.value)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:  # what its parser raises of garbage
-        said = printable(" ".join(str(error).split())[:_SAID])
-        msg = f"{found.name}: it is no page of metrics in Prometheus' text or OpenMetrics: {said}"
+        # Without what its parser says: that quotes the text, and who knows of what file.
+        msg = f"{found.name}: it is no page of metrics in Prometheus' text or OpenMetrics"
         raise PageError(msg) from error
     return values
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from dataclasses import replace
 
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import OK, Cell, Kind, Quantity, merged, prompt
@@ -13,6 +12,7 @@ from llmslo_rulegen.traces.call import Call
 
 HOUR_NS = 3600 * 1_000_000_000
 OTHERS = "_other"
+MAX_NAME = 256  # characters of a service or a model; a longer one is `_other`
 MAX_KINDS = 2000  # strangers name models: what comes after these is summed up as `_other`
 _BATCH = 8192  # calls of a cell that wait, 8 bytes a value
 FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput asks for as many
@@ -20,12 +20,32 @@ FEWEST_TOKENS = 20  # a rate of fewer says nothing; the exporter's throughput as
 _At = tuple[str, str, str, str, str, bool, str, int]  # the fields of a kind, and the hour: a tuple is found faster
 
 
+class Kinds:
+    """The kinds that are told apart: those that came first, `MAX_KINDS` of them, and names of `MAX_NAME` characters."""
+
+    def __init__(self) -> None:
+        self._known: set[Kind] = set()
+
+    def admit(self, kind: Kind) -> Kind:
+        """Return the kind, or one with `_other` in place of what is not told apart."""
+        named = (kind.service, kind.operation, kind.provider, kind.model)
+        if max(map(len, named)) > MAX_NAME:
+            service, operation, provider, model = (name if len(name) <= MAX_NAME else OTHERS for name in named)
+            kind = Kind(kind.source, service, operation, provider, model, kind.stream, kind.prompt)
+        if kind in self._known:
+            return kind
+        if len(self._known) >= MAX_KINDS:
+            return Kind(kind.source, OTHERS, OTHERS, OTHERS, OTHERS, kind.stream, kind.prompt)
+        self._known.add(kind)
+        return kind
+
+
 class Gathering:
     """Takes calls and gives a baseline; memory is bounded by hours and `MAX_KINDS`."""
 
     def __init__(self) -> None:
         self._pots: dict[_At, _Pot] = {}
-        self._kinds: set[Kind] = set()
+        self._kinds = Kinds()
 
     def add(self, call: Call) -> None:
         """Count one call in the hour in which it began."""
@@ -42,10 +62,7 @@ class Gathering:
         return Baseline({(Kind(*at[:-1]), at[-1]): pot.cell() for at, pot in self._pots.items()})
 
     def _admit(self, kind: Kind, hour: int) -> _Pot:
-        if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
-            kind = replace(kind, service=OTHERS, operation=OTHERS, provider=OTHERS, model=OTHERS)
-        else:
-            self._kinds.add(kind)
+        kind = self._kinds.admit(kind)
         at = (kind.source, kind.service, kind.operation, kind.provider, kind.model, kind.stream, kind.prompt, hour)
         return self._pots.setdefault(at, _Pot())
 

@@ -20,7 +20,7 @@ from llmslo_exporter import catalog
 from llmslo_exporter.catalog import Metric, Part, Selection, Sli
 from llmslo_rulegen.baseline.baseline import Baseline
 from llmslo_rulegen.baseline.cell import OK, Cell, Kind, Quantity
-from llmslo_rulegen.baseline.cells import Cells
+from llmslo_rulegen.baseline.gathering import Kinds
 from llmslo_rulegen.baseline.sketch import Sketch, edges
 from llmslo_rulegen.traces import failures, text
 from llmslo_rulegen.traces.otlp import UNKNOWN_SERVICE
@@ -88,20 +88,17 @@ def wanted(source: str) -> tuple[Wanted, ...]:
 def baseline(counted: Iterable[Counted]) -> Baseline:
     """Return the baseline of what was counted; parts of an event are rounded."""
     pots: dict[tuple[Kind, int], _Pot] = {}
+    kinds = Kinds()
     for one in counted:
         if 0 < one.events < inf:
-            _count(pots.setdefault((_kind(one), one.hour), _Pot()), one)
+            _count(pots.setdefault((kinds.admit(_kind(one)), one.hour), _Pot()), one)
     for (kind, hour), pot in list(pots.items()):
         if pot.streams:
             streams = pots.setdefault((_with_stream(kind), hour), _Pot())
             for name, events in _taken(pot.outcomes, pot.streams).items():
                 _add(streams.outcomes, name, events)
-    cells = Cells()
-    for (kind, hour), pot in pots.items():
-        cell = _cell(pot)
-        if cell.outcomes or cell.finishes or cell.spreads:
-            cells.add(kind, hour, cell)
-    return cells.baseline()
+    found = ((at, _cell(pot)) for at, pot in pots.items())
+    return Baseline({at: cell for at, cell in found if cell.outcomes or cell.finishes or cell.spreads})
 
 
 def sketched(cumulative: Mapping[float, float], *, is_rate: bool) -> Sketch:

@@ -20,10 +20,12 @@ class SavedFileError(RulegenError):
 
 
 def is_saved(path: Path) -> bool:
-    """Tell by its first bytes whether a file is a saved baseline; of what cannot be opened, no."""
+    """Tell by its first bytes whether a file is a saved baseline; of a pipe or what cannot be opened, no."""
+    if not path.is_file():  # what is read of a pipe is gone
+        return False
     try:
         with path.open("rb") as file:
-            return path.is_file() and file.read(len(_BEGIN)) == _BEGIN
+            return file.read(len(_BEGIN)) == _BEGIN
     except OSError:
         return False
 

@@ -46,14 +46,20 @@ def summary(summed: Survey) -> str:
     """Return one line: how many calls of how many kinds within which time."""
     found = totals(summed)
     return (
-        f"{found['calls']} calls of {found['kinds']} kinds in {found['hours']} hours, "
+        f"{_many(found['calls'], 'call')} of {_many(found['kinds'], 'kind')} in {_many(found['hours'], 'hour')}, "
         f"from {found['begin']} to {found['end']}"
     )
 
 
 def skipped_text(summed: Survey) -> str:
     """Return a line a reason for which spans gave no call; without any, nothing."""
-    return "".join(f"skipped {count} spans: {reason.value}\n" for reason, count in summed.skipped.most_common())
+    return "".join(
+        f"skipped {_many(count, 'span')}: {reason.value}\n" for reason, count in summed.skipped.most_common()
+    )
+
+
+def _many(count: object, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _by_kind(summed: Survey) -> list[tuple[Kind, Cell]]:

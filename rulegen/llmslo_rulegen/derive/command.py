@@ -13,7 +13,7 @@ from typing import TextIO
 from llmslo_rulegen import measures, names, placing, reading
 from llmslo_rulegen.baseline import inputs, shown
 from llmslo_rulegen.baseline.baseline import Baseline
-from llmslo_rulegen.derive import document, promise, proposal, records, report, review, update
+from llmslo_rulegen.derive import document, interval, proposal, reach, records, report, review, update
 from llmslo_rulegen.derive.promise import Promise, Refusal
 from llmslo_rulegen.derive.proposal import Proposal, Wish
 from llmslo_rulegen.errors import InputError, RulegenError
@@ -68,12 +68,16 @@ def run(found: argparse.Namespace, out: TextIO) -> int:
     _expect_sense(found)
     summed = inputs.read(found)
     sys.stderr.write(shown.skipped_text(summed))
-    proposed = proposal.proposals(summed.baseline, Wish(found.hold_out, found.cross_source))
+    baseline, left_out = reach.reached(summed.baseline)
+    if left_out:
+        days = reach.MOST_HOURS // interval.DAY_H
+        sys.stderr.write(f"left out {left_out} calls outside of the {days} days that hold the most\n")
+    proposed = proposal.proposals(baseline, Wish(found.hold_out, found.cross_source))
     if found.report is not None:
         made = report.html if found.report.suffix == report.HTML else report.markdown
         placing.write_one(found.report, made(proposed))
     if found.update is not None:
-        return _update(found, summed.baseline, proposed, out)
+        return _update(found, baseline, proposed, out)
     text = document.text(proposed)
     for one in proposed:
         sys.stderr.write(f"{_told(one)}\n")
@@ -156,7 +160,7 @@ def _nothing(proposed: Sequence[Proposal]) -> str:
     if not proposed:
         return "no source of these calls has an SLI that they tell: `llmslo-rulegen slis` lists them"
     most = max((one.outcome for one in proposed if not isinstance(one.outcome, Promise)), key=lambda one: one.events)
-    return f"nothing can be promised from this baseline: {most.why} (at least {promise.FEWEST_EVENTS} events of an SLI)"
+    return f"nothing can be promised from this baseline: {most.why}"
 
 
 def _report(text: str) -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -29,6 +30,8 @@ WEEK_D = 7
 SIGNIFICANT = 1.645  # standard errors of a correlation, one-sided 95 %
 _LENGTHS_H = (1, 2, 3, 4, 6, 8, 12)
 _LENGTHS_D = (1, 2, 3, 4, 7)
+_LEAST_FREEDOM = 3
+_NORMAL = 3.0  # the kurtosis of a normal distribution
 _SEED = 20_091
 
 
@@ -112,13 +115,30 @@ def _correlation(found: Blocks) -> float:
 
 def replicates(found: Blocks) -> NDArray[np.float64]:
     """Return the shares of bad events when blocks are drawn anew, within their strata; the same for the same blocks."""
-    rng = np.random.default_rng(_SEED)
-    rows = len(found.total) // found.strata
-    drawn = rng.multinomial(rows, np.full(rows, 1 / rows), size=(REPLICATES, found.strata))
-    weights = drawn.transpose(0, 2, 1).reshape(REPLICATES, -1)
+    weights = _weights(len(found.total) // found.strata, found.strata)
     with np.errstate(invalid="ignore"):
         shares: NDArray[np.float64] = (weights @ found.bad) / (weights @ found.total)
     return shares[~np.isnan(shares)]
+
+
+def _freedom(found: Blocks, count: int) -> int:
+    """Return the degrees of freedom of the spread between blocks.
+
+    The variance of a variance is sigma^4 (k - 1) / n, k the kurtosis; that of a chi-square of f degrees is 2 / f times
+    its square (Satterthwaite 1946 by moments). So f = 2 n / (k - 1): n blocks of which two hold all outages say less.
+    """
+    left = _residuals(found)
+    spread = float((left * left).mean())
+    peaked = float((left**4).mean()) / spread**2 if spread > 0 else _NORMAL
+    return max(_LEAST_FREEDOM, min(count - found.strata, round(2 * count / max(peaked - 1, 1e-9))))
+
+
+@lru_cache(maxsize=8)
+def _weights(rows: int, strata: int) -> NDArray[np.float64]:
+    """Return replicates x blocks: how often each block is drawn."""
+    drawn = np.random.default_rng(_SEED).multinomial(rows, np.full(rows, 1 / rows), size=(REPLICATES, strata))
+    found: NDArray[np.float64] = drawn.transpose(0, 2, 1).reshape(REPLICATES, -1).astype(float)
+    return found
 
 
 def estimate(bad: Counts, total: Counts, ahead_h: int, *, weekly: bool = False) -> Estimate:
@@ -131,7 +151,7 @@ def estimate(bad: Counts, total: Counts, ahead_h: int, *, weekly: bool = False) 
     if count < FEWEST_BLOCKS:
         effective, score = events / ASSUMED_CLUMPING, NormalDist().inv_cdf(both)
     else:
-        effective, score = _effective(found, share), student(both, count - found.strata)
+        effective, score = _effective(found, share), student(both, _freedom(found, count))
     low, high = wilson(share, effective, score)
     history_h = float(len(found.total) * found.hours)
     _, future = wilson(share, effective / (1 + history_h / ahead_h), score)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -75,6 +76,7 @@ class Proposal:
     seen: str
     traffic: TrafficClass
     outcome: Promise | Refusal
+    service_label: str | None
     untold: tuple[str, ...] = ()
     alarms: Alarms | None = None
     met: Met | None = None
@@ -83,7 +85,7 @@ class Proposal:
     @property
     def select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Labels and values that choose its traffic, the service's included."""
-        label = labels.label(self.source, self.sli, "service")
+        label = self.service_label
         own = ((label, (self.service,)),) if label is not None and self.service else ()
         return (*own, *self.traffic.select)
 
@@ -98,6 +100,7 @@ class _Scope:
     span: Span
     wish: Wish
     kinds: Mapping[Kind, Mapping[int, Cell]]
+    is_alone: bool  # no other service was measured so
 
 
 def proposals(baseline: Baseline, wish: Wish) -> tuple[Proposal, ...]:
@@ -116,10 +119,11 @@ def _scopes(baseline: Baseline, wish: Wish) -> Iterator[_Scope]:
     by_service: dict[tuple[str, str], dict[Kind, Mapping[int, Cell]]] = {}
     for kind, cells in baseline.kinds():
         by_service.setdefault((kind.service, kind.source), {})[kind] = cells
+    measured = Counter(source for _, source in by_service)
     for (service, source), kinds in sorted(by_service.items()):
         hours = [hour for cells in kinds.values() for hour in cells]
         span = Span(min(hours), max(hours) + 1 - min(hours))
-        yield _Scope(service, source, wish.cross_source or source, span, wish, kinds)
+        yield _Scope(service, source, wish.cross_source or source, span, wish, kinds, measured[source] == 1)
 
 
 def _of_sli(scope: _Scope, sli: str) -> Iterator[Proposal]:
@@ -143,7 +147,8 @@ def _proposal(scope: _Scope, one: TrafficClass, asked: Comparing, untold: tuple[
     outcome = promise.promise(one.history.cut(0, last), promise.usual(asked.target, from_above=asked.from_above))
     name = "-".join((asked.sli, *(_slug(value) for _, values in one.select for value in values)))
     name = name[:_MAX_NAME].strip("-_.")
-    bare = Proposal(scope.service, name, asked.sli, asked.source, scope.seen, one, outcome, untold)
+    label = labels.label(asked.source, asked.sli, labels.SERVICE) or (None if scope.is_alone else catalog.JOB.name)
+    bare = Proposal(scope.service, name, asked.sli, asked.source, scope.seen, one, outcome, label, untold)
     if isinstance(outcome, Refusal):
         return bare
     later = one.history.cut(last, hours)

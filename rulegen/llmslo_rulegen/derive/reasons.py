@@ -14,6 +14,7 @@ from llmslo_rulegen.derive.law import Change, Form
 from llmslo_rulegen.derive.promise import Promise
 from llmslo_rulegen.derive.proposal import Proposal
 from llmslo_rulegen.derive.seasons import FEWEST_DAYS, FEWEST_WEEKS, Season
+from llmslo_rulegen.observed import labels
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -129,7 +130,7 @@ def shared(one: Proposal, made: Promise) -> Iterator[str]:
     yield blocks(made)
     yield _hours(made.season)
     yield _days(made.season)
-    yield from filter(None, (provisional(made), crossing(one)))
+    yield from filter(None, (provisional(made), crossing(one), scraped(one)))
 
 
 def own(one: Proposal, made: Promise) -> Iterator[str]:
@@ -165,6 +166,16 @@ def crossing(one: Proposal) -> str:
     return (
         f"WARNING: measured by {one.seen}, promised of {one.source}: two sources never measure the same, a span's first"
         " token is not the wire's; derive again from a baseline of its own"
+    )
+
+
+def scraped(one: Proposal) -> str:
+    """Return the warning where a service is told by a label that only the scrape has; "" where it is not."""
+    if one.service_label is None or labels.label(one.source, one.sli, labels.SERVICE) is not None:
+        return ""
+    return (
+        f"WARNING: no label of {one.source} names the service, and several were measured: {one.service_label} is taken"
+        " for it, as scrapes of Prometheus mostly have it; see that yours does"
     )
 
 

@@ -23,8 +23,13 @@ def label(source: str, sli: str, field: str) -> str | None:
 
 
 def value(source: str, sli: str, label_name: str, call: Call | Kind) -> str | None:
-    """Return what a label of `source` would be of a call, or of calls of a kind; None: they do not tell."""
+    """Return what a label of `source` would be of a call, or of calls of a kind; None: they do not tell.
+
+    Where no label of a source names the service, the scrape's `job` is taken for it.
+    """
     field = next((one for one in (SERVICE, *FIELDS) if label(source, sli, one) == label_name), None)
+    if field is None and label_name == catalog.JOB.name and label(source, sli, SERVICE) is None:
+        field = SERVICE
     return None if field is None else text(getattr(call, field))
 
 

@@ -74,7 +74,9 @@ def read(span: Span) -> Call | Skipped:
     ttft_s = None if streaming in FALSE else _time_to_first(span, names, duration_s, streaming)
     output = _count(held, names.output, naming.OUTPUT_DETAIL)
     return Call(
-        source=_source(span.name == naming.VLLM_SPAN or held.get(naming.VLLM_QUEUE, "") != "", span.scope)
+        source=_source(
+            span.name == naming.VLLM_SPAN or held.get(naming.VLLM_QUEUE, "") != "", span.scope[: naming.LONG]
+        )
         or _generation(span.schema, held),
         service=span.service,
         operation=operation,
@@ -95,7 +97,7 @@ def read(span: Span) -> Call | Skipped:
 def _operation(span: Span, names: _Names) -> str | None:
     found = first_text(span.attributes, names.operation)
     if found:
-        return _named_operation(found)
+        return _named_operation(found) if len(found) <= naming.LONG else found
     return "chat" if _is_chat(span) else None
 
 
@@ -180,7 +182,8 @@ def _finish(held: Mapping[str, Attribute], names: Sequence[str]) -> str:
     found = first(held, names)
     if isinstance(found, list) and found and isinstance(found[0], str):
         return finish(found[0]) if found[0][:1] != "[" else naming.OTHER_FINISH
-    return finish("" if found is None else text(found))
+    said = "" if found is None else text(found)
+    return finish(said) if len(said) <= naming.LONG else finish.__wrapped__(said)
 
 
 def _count(held: Mapping[str, Attribute], names: Sequence[str], member: str) -> int | None:

@@ -90,6 +90,7 @@ READ = frozenset(
     )
 )
 
+LONG = 200  # characters: what strangers write at length is no name that is known, and no cache keeps it
 # Patterns for whole texts, in the language that Python and RE2 share. What they do not match is no number or word.
 NUMBER_PATTERN = r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?"
 NUMBER_BOUND = 1e30
