@@ -41,6 +41,7 @@ from llmslo_exporter.providers import known_host, split_host
 from llmslo_exporter.reading import read
 from llmslo_exporter.sparing import LeftOut
 from llmslo_exporter.summary import Closer, End, Role, Summary
+from llmslo_exporter.turns import Turns
 from llmslo_exporter.watch import Counts, Watch
 from llmslo_exporter.workload import workload
 
@@ -91,7 +92,7 @@ class Tracer:
         self._labels: dict[Identity, _Label] = {}
         self._turn_ends_s = 0.0
         self._is_cut = False
-        self._lock = threading.RLock()
+        self._lock = Turns()
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracer", daemon=True)

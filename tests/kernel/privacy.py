@@ -37,6 +37,7 @@ ENDS_ITSELF = "--once"
 # Others on the node may use up the models of the default: ours would be _other, and not to be seen would prove nothing.
 ROOM = ("--limit.models", "2000")
 SEEN_S = 30.0
+GONE_S = 120.0  # of BCC each probe is a descriptor, and the kernel takes 20 ms to close one
 ABORTED = -signal.SIGABRT
 
 # Bugs of ours, each with the texts of an exchange in its exception: where they strike, and what follows.
@@ -170,7 +171,7 @@ def search(loader: str, lab: Lab, folder: Path) -> tuple[int, int, list[str]]:
         files = open_files(exporter.process.pid)
         core = Path(f"/proc/{exporter.process.pid}/coredump_filter").read_text()
         exporter.process.send_signal(signal.SIGABRT)
-        code = exporter.process.wait(SEEN_S)
+        code = exporter.process.wait(GONE_S)
         exporter.stop()
     found = leaks(marked, {**pages, **files, "log": "".join(exporter.raw)}, folder)
     found += [f"{name} has not seen the exchanges" for name in strangers(folder)]
