@@ -175,7 +175,7 @@ class Busy:
     def tell(self, *words: str) -> None:
         """Let it do something: `ask MODEL SIZE HOST`, the same in a forked child, `rest`.
 
-        `pass MODEL SIZE PORT`, without TLS; `hear TLS-PORT MODEL SIZE PORT`, the same from a thread that first reads a byte.
+        `pass MODEL SIZE PORT`, without TLS; `hear TLS-PORT MODEL SIZE PORT`, the same from a thread that read a byte.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(" ".join(words) + "\n")
