@@ -23,6 +23,7 @@ def ran(tmp_path_factory):
     """Run the commands in the order of the page, each as it stands there; return their folder and exit codes."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (folder / "tests").symlink_to(ROOT / "tests")
     codes = {}
     for command in COMMANDS:
         shell = ["/bin/sh", "-c", command]
@@ -49,4 +50,4 @@ def test_the_alert_that_is_shown_is_generated(ran):
 
 def test_all_commands_are_on_the_page():
     named = {line.split("llmslo-rulegen ")[1].split()[0] for line in COMMANDS}
-    assert {"init", "render", "check", "test", "explain"} <= named
+    assert {"init", "render", "check", "test", "explain", "derive", "verify", "backtest"} <= named
