@@ -94,6 +94,7 @@ def served(answer, status=200, *, slow_s=0.0):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))  # closing on unread bytes resets the connection
             stop.wait(slow_s)
             body = answer(self.path) if callable(answer) else answer
             self.send_response(status)
