@@ -70,10 +70,6 @@ class LeavingOut:
         """Who is left out now."""
         return self._absent
 
-    def spared_for_rate(self) -> tuple[int, ...]:
-        """Return who is left out for its rate."""
-        return tuple(pid for pid, absence in self._absent.items() if absence.reason is Reason.BACKOFF)
-
     def exclude(self, pid: int, now_s: float) -> bool:
         """Leave a process out for good; False where the table is full."""
         if self._is_full(pid):

@@ -106,7 +106,7 @@ class Sparing:
             self._wide_until_s.pop(key, None)
 
     def called(self, pid: int) -> None:
-        """Note an LLM call of a process: neither it nor its like is spared for its rate, nor stays so.
+        """Note an LLM call of a process: neither it nor its like is spared for its rate, and it does not stay so.
 
         A gateway that is spared and asks a model without TLS is seen there: who asks it is then seen too.
         """
@@ -117,18 +117,16 @@ class Sparing:
         self._callers.move_to_end(kin)
         if len(self._callers) > MAX_KIN:
             self._callers.popitem(last=False)
-        like = [other for other in self._leaving.spared_for_rate() if other == pid or self._kin(other) == kin]
-        self._let_in(like)
+        if pid in self._leaving.absent:
+            self._let_in(pid)
 
     def named(self, pid: int) -> None:
         """Note that a spared process opens a connection to a provider."""
-        self._let_in((pid,))
+        self._let_in(pid)
 
-    def _let_in(self, pids: Iterable[int]) -> None:
-        now_s = time.monotonic()
-        for pid in pids:
-            self._leaving.include(pid, now_s, self._count(pid.to_bytes(4, "little")))
-            self._arrange(self._libraries.keys(pid))
+    def _let_in(self, pid: int) -> None:
+        self._leaving.include(pid, time.monotonic(), self._count(pid.to_bytes(4, "little")))
+        self._arrange(self._libraries.keys(pid))
 
     def judge(self, now_s: float, is_calling: Callable[[int], bool]) -> None:
         """Count the calls of busy processes and spare those that call no model; `is_calling`: an exchange is open."""
