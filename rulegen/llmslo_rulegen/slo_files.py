@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,14 @@ from llmslo_rulegen.finding import Finding, Level
 from llmslo_rulegen.located import MAX_BYTES
 from llmslo_rulegen.reading import Read
 from llmslo_rulegen.slo import Window
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--slo FILE` and `--snap`, for a command whose files are something else."""
+    parser.add_argument(
+        "--slo", type=Path, action="append", required=True, metavar="FILE", help="SLO file; may be given again"
+    )
+    parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
 
 
 def read(paths: Sequence[Path], *, snap: bool = False, sloth_period: Window | None = None) -> Read:

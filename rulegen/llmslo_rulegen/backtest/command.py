@@ -38,10 +38,7 @@ _MOST_CELLS = 100
 def fill(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     inputs.add_inputs(parser)
-    parser.add_argument(
-        "--slo", type=Path, action="append", required=True, metavar="FILE", help="SLO file; may be given again"
-    )
-    parser.add_argument("--snap", action="store_true", help="move thresholds to the nearest bucket edge")
+    slo_files.add_arguments(parser)
     parser.add_argument(
         "--cross-source",
         action="store_true",

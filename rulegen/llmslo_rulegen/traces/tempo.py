@@ -11,17 +11,19 @@ from urllib.parse import urlencode
 import msgspec
 
 from llmslo_rulegen.errors import ServerError
+from llmslo_rulegen.traces import naming
 from llmslo_rulegen.traces.files import Tell
 from llmslo_rulegen.traces.messages import unwrapped
 from llmslo_rulegen.traces.packing import Format, Piece
 from llmslo_rulegen.traces.web import NotThereError, Web
 
-# What `genai` takes for a call, as a query; attributes that vendors name on their own stand beside OpenTelemetry's.
-QUERY = (
-    "{ span.gen_ai.operation.name != nil || span.gen_ai.request.model != nil || span.gen_ai.system != nil"
-    " || span.llm.request.type != nil || span.ai.operationId != nil || span.openinference.span.kind != nil"
-    ' || span.langfuse.observation.type = "generation" || name = "llm_request" }'
+# What `genai` takes for a call.
+_CALLS = (
+    *(f"span.{name} != nil" for name in (*naming.OPERATION, *naming.CHAT_IF_THERE, naming.CHAT_IF_ENDS[0])),
+    f'span.{naming.CHAT_IF_EQUAL[0]} = "{naming.CHAT_IF_EQUAL[1]}"',
+    f'name = "{naming.VLLM_SPAN}"',
 )
+QUERY = f"{{ {' || '.join(_CALLS)} }}"
 AT_ONCE = 8
 MOST_TRACES = 500  # of one search; more: the time is halved
 ALL_TRACES = 200_000
